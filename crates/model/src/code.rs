@@ -1,0 +1,92 @@
+//! The stable codes of expected errors, each with its page.
+//!
+//! A code without a page does not compile: the page is included here. Codes are grouped by where the
+//! problem lies: `WL01xx` the text of a document, `WL02xx` what a workflow says, `WL03xx` expressions,
+//! `WL04xx` modules and their parameters, `WL05xx` planning, `WL06xx` execution, `WL07xx` the store and
+//! its runs, `WL08xx` the lifecycle, `WL09xx` the command line.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])* $name:ident = $text:literal,)*) => {
+        /// A stable name for one kind of expected error.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code { $($(#[doc = $doc])* $name,)* }
+
+        impl Code {
+            /// Every code, in order.
+            pub const ALL: &[Code] = &[$(Code::$name,)*];
+
+            /// The code as people write it, such as `WL0101`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $text,)* }
+            }
+
+            /// The page that explains it, in Markdown.
+            pub fn page(self) -> &'static str {
+                match self { $(Code::$name => include_str!(concat!("../codes/", $text, ".md")),)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The text is not YAML (or JSON).
+    Syntax = "WL0101",
+    /// The document is larger, deeper or more tangled than the limits allow.
+    TooBig = "WL0102",
+    /// The text is not UTF-8.
+    NotUtf8 = "WL0103",
+    /// A mapping has the same key twice.
+    DuplicateKey = "WL0104",
+}
+
+impl Code {
+    /// Finds a code by its text, in any case, with or without the `WL`.
+    pub fn find(text: &str) -> Option<Code> {
+        let text = text.trim().to_ascii_uppercase();
+        Self::ALL.iter().copied().find(|c| c.as_str() == text || c.as_str().strip_prefix("WL") == Some(&text))
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::find(&text).ok_or_else(|| serde::de::Error::custom(format!("unknown code {text}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_opens_with_its_code_and_says_what_to_do() {
+        for code in Code::ALL {
+            let page = code.page();
+            assert!(page.starts_with(&format!("# {code}: ")), "{code}'s page has no title");
+            assert!(page.contains("\n## What to do\n"), "{code}'s page does not say what to do");
+        }
+    }
+
+    #[test]
+    fn codes_are_found_by_their_text() {
+        assert_eq!(Code::find("wl0101"), Some(Code::Syntax));
+        assert_eq!(Code::find("0101"), Some(Code::Syntax));
+        assert_eq!(Code::find("WL9999"), None);
+    }
+}
