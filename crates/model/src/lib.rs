@@ -1,9 +1,33 @@
 //! The words of Windlass: what plans, events, outcomes and states are. Pure: no IO, no clock, no threads.
+//!
+//! Start at [`Plan`] (what will be done), [`Event`] (what happened) and [`RunState`] (where it stands, which
+//! is the sum of the events).
 
 mod code;
 mod diagnostic;
+pub mod digest;
+mod draft;
+mod event;
+mod id;
+mod money;
+mod outcome;
+mod plan;
+mod rearm;
+mod shape;
 mod source;
+mod state;
 
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use draft::{Draft, LOCALHOST, TaskDraft};
+pub use event::{At, CleanupEntry, Event, Fragment, Record, RunStatus, Scope, TaskEnd, Verdict};
+pub use id::{BadId, MAX_ID, RunId, StageName, StepId, TaskId};
+pub use money::{Budget, Cost, Money, Usage};
+pub use outcome::{Detail, Failure, Outcome, Status};
+pub use plan::{
+    BadPlan, BlobId, Block, Inputs, Intent, Loop, OnDoubt, PLAN_VERSION, Plan, Policy, Retry, RetryOn,
+    SecretRef, Stage, Step, StepMore, Strategy, Task, TaskMore, Until,
+};
+pub use shape::Dependents;
 pub use source::{Location, Source, Span};
+pub use state::{Approval, Expansion, IllegalEvent, Phase, RunState, StepRun, TaskDetail, TaskRun};

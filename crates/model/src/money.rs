@@ -1,0 +1,172 @@
+//! Money and usage: integers all the way, so that sums are exact.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An amount of money in nano-units (a billionth) of its currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Money(pub i64);
+
+const NANO: u64 = 1_000_000_000;
+
+impl Money {
+    /// No money.
+    pub const ZERO: Money = Money(0);
+
+    /// The sum, held at the ends of the range rather than wrapping around.
+    #[must_use]
+    pub fn plus(self, other: Money) -> Money {
+        Money(self.0.saturating_add(other.0))
+    }
+
+    /// Reads a decimal such as `2.50`; at most nine decimals, no exponent.
+    pub fn parse(text: &str) -> Option<Money> {
+        let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let plain = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+        if whole.is_empty()
+            || fraction.len() > 9
+            || !plain(whole)
+            || !plain(fraction)
+            || digits.ends_with('.')
+        {
+            return None;
+        }
+        let nanos: i64 = format!("{whole}{fraction:0<9}").parse().ok()?;
+        Some(Money(if negative { -nanos } else { nanos }))
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, nanos) = (self.0.unsigned_abs() / NANO, self.0.unsigned_abs() % NANO);
+        let sign = if self.0 < 0 { "-" } else { "" };
+        if nanos == 0 {
+            return write!(f, "{sign}{whole}");
+        }
+        let fraction = format!("{nanos:09}");
+        write!(f, "{sign}{whole}.{}", fraction.trim_end_matches('0'))
+    }
+}
+
+// Outside, an amount is a JSON number (`2.5`), as every API of the field has it; its text is exact.
+impl Serialize for Money {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let number: serde_json::Number =
+            self.to_string().parse().map_err(|_| serde::ser::Error::custom("an amount is a number"))?;
+        number.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Money {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?;
+        let text = number.as_f64().map_or_else(|| number.to_string(), |f| format!("{f:.9}"));
+        let text = if number.is_f64() { text } else { number.to_string() };
+        Money::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{number} is no amount of money")))
+    }
+}
+
+/// A limit, or a sum spent, in one currency.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// How much.
+    pub amount: Money,
+    /// Of what: an ISO 4217 word such as `USD`; empty while nothing was spent.
+    #[serde(default)]
+    pub currency: String,
+}
+
+/// What a step, a task or a run used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens of language models, input and output together.
+    #[serde(default)]
+    pub tokens: u64,
+    /// Money.
+    #[serde(default)]
+    pub cost: Cost,
+}
+
+impl Usage {
+    /// Whether nothing was used.
+    pub fn is_zero(&self) -> bool {
+        self.tokens == 0 && self.cost.amount == Money::ZERO
+    }
+
+    /// Adds what `other` used; the first currency seen stays.
+    pub fn add(&mut self, other: &Usage) {
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.cost.amount = self.cost.amount.plus(other.cost.amount);
+        if self.cost.currency.is_empty() {
+            self.cost.currency.clone_from(&other.cost.currency);
+        }
+    }
+}
+
+/// What a run may use at most. `None` is no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Money.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+    /// Tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+}
+
+impl Budget {
+    /// What of `wanted` does not fit when `used` is used already; `None` when it fits (just fitting fits).
+    pub fn refuses(&self, used: &Usage, wanted: &Usage) -> Option<String> {
+        if let Some(limit) = self.tokens {
+            let left = limit.saturating_sub(used.tokens);
+            if wanted.tokens > left {
+                return Some(format!("{} tokens are needed and {left} of {limit} are left", wanted.tokens));
+            }
+        }
+        let limit = self.cost.as_ref()?;
+        let left = limit.amount.0.saturating_sub(used.cost.amount.0).max(0);
+        let (need, currency) = (wanted.cost.amount, &limit.currency);
+        if need.0 > 0 && !wanted.cost.currency.is_empty() && wanted.cost.currency != *currency {
+            return Some(format!("the budget is in {currency}, the step costs {}", wanted.cost.currency));
+        }
+        (need.0 > left).then(|| {
+            format!(
+                "{need} {currency} are needed and {} of {} {currency} are left",
+                Money(left),
+                limit.amount
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_exact_in_both_directions() {
+        for (text, nanos) in [("2.50", 2_500_000_000), ("0", 0), ("0.000000001", 1), ("-1.5", -1_500_000_000)]
+        {
+            let money = Money::parse(text).expect(text);
+            assert_eq!(money.0, nanos, "{text}");
+            let json = serde_json::to_string(&money).expect("it serialises");
+            assert_eq!(serde_json::from_str::<Money>(&json).expect(&json), money, "{json}");
+        }
+        for bad in ["", ".5", "1.", "1e3", "NaN", "1.0000000001", "--1", "9999999999999", "1_0"] {
+            assert_eq!(Money::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_budget_refuses_what_does_not_fit_and_takes_what_just_fits() {
+        let usd = |nanos| Cost { amount: Money(nanos), currency: "USD".into() };
+        let budget = Budget { cost: Some(usd(1_500_000)), tokens: Some(100) };
+        let used = Usage { tokens: 40, cost: usd(500_000) };
+        let ask = |tokens, nanos| budget.refuses(&used, &Usage { tokens, cost: usd(nanos) });
+        assert_eq!(ask(60, 1_000_000), None);
+        assert!(ask(61, 0).expect("refused").contains("60 of 100 are left"));
+        assert!(ask(0, 1_000_001).expect("refused").contains("0.001 of 0.0015 USD are left"));
+    }
+}

@@ -1,0 +1,86 @@
+//! What a resume takes up again, as a part of the fold: what was under way is in doubt, what failed is open.
+
+use crate::{At, Phase, RunState, Status, StepRun, TaskEnd, TaskRun};
+
+impl RunState {
+    /// Opens again what a resume has to look at. Finished steps stay finished, but for those that come after
+    /// a failed one in its task, and for a cleanup that an interruption brought forward.
+    pub(crate) fn rearm(&mut self) {
+        for task in 0..self.tasks.len() as u32 {
+            match self.tasks[task as usize].end {
+                Some(TaskEnd::Completed | TaskEnd::Skipped | TaskEnd::Undone) => {}
+                Some(TaskEnd::Failed | TaskEnd::Blocked) => {
+                    self.reopen(task);
+                    self.tasks[task as usize] = TaskRun::default();
+                }
+                None => self.reopen(task),
+            }
+        }
+    }
+
+    fn reopen(&mut self, task: u32) {
+        let plan = self.plan().clone();
+        let spec = &plan.tasks[task as usize];
+        let ended = self.tasks[task as usize].end.is_some();
+        for host in 0..plan.hosts_of(spec).len() as u32 {
+            let failed = if ended { self.first_failure(task, host) } else { None };
+            for step in 0..spec.steps.len() as u32 {
+                let at = At { task, step, host, item: None };
+                let again = step >= spec.cleanup || failed.is_some_and(|f| step >= f);
+                self.reopen_step(at, again);
+            }
+        }
+    }
+
+    /// The first step of a task on a host that ended badly, or that a failure elsewhere kept from running.
+    fn first_failure(&self, task: u32, host: u32) -> Option<u32> {
+        let blocked = |run: &StepRun| run.detail.as_ref().is_some_and(|detail| detail.blocked);
+        let bad = |run: &StepRun| {
+            matches!(run.status(), Some(Status::Failed | Status::Unreachable | Status::Cancelled))
+                || blocked(run)
+        };
+        self.steps_on(task, host).iter().position(bad).map(|step| step as u32)
+    }
+
+    fn reopen_step(&mut self, at: At, again: bool) {
+        let Some(index) = self.position(at) else { return };
+        let run = &mut self.steps[index];
+        match run.phase {
+            Phase::Done(_) if again => {
+                // Attempts go on counting: they tell how often a step was tried in all.
+                *run = StepRun { attempts: run.attempts, ..StepRun::default() };
+                self.approvals.remove(&at);
+                self.reopen_items(at);
+            }
+            Phase::Running if self.expansions.contains_key(&at) => self.doubt_items(at),
+            Phase::Running if again => run.phase = Phase::Pending,
+            Phase::Running => run.phase = Phase::InDoubt,
+            // A wait between attempts ends with its driver; the next attempt is due at once.
+            _ => {}
+        }
+        self.reserved.remove(&at);
+    }
+
+    /// A loop that failed goes on with the items that did not succeed.
+    fn reopen_items(&mut self, at: At) {
+        let Some(expansion) = self.expansions.get_mut(&at) else { return };
+        for run in &mut expansion.runs {
+            if !run.status().is_some_and(Status::is_success) {
+                *run = StepRun { attempts: run.attempts, ..StepRun::default() };
+            }
+        }
+        if let Some(index) = self.position(at) {
+            self.steps[index].phase = Phase::Running;
+        }
+    }
+
+    fn doubt_items(&mut self, at: At) {
+        let Some(expansion) = self.expansions.get_mut(&at) else { return };
+        for (item, run) in expansion.runs.iter_mut().enumerate() {
+            if run.phase == Phase::Running {
+                run.phase = Phase::InDoubt;
+                self.reserved.remove(&at.item(item as u32));
+            }
+        }
+    }
+}
