@@ -41,6 +41,28 @@ codes! {
     NotUtf8 = "WL0103",
     /// A mapping has the same key twice.
     DuplicateKey = "WL0104",
+    /// A mapping has a key that means nothing there.
+    UnknownKey = "WL0105",
+    /// A value is of another type than its key takes.
+    WrongType = "WL0106",
+    /// A mapping lacks a key that it needs.
+    MissingKey = "WL0107",
+    /// A duration cannot be read.
+    BadDuration = "WL0108",
+    /// A value is of the right type, and not one that is allowed.
+    BadValue = "WL0109",
+    /// A text holds several documents where one is expected.
+    SeveralDocuments = "WL0110",
+    /// A value has a tag that is not supported.
+    UnsupportedTag = "WL0111",
+    /// An amount of money cannot be read.
+    BadMoney = "WL0112",
+    /// A document's file cannot be read.
+    Unreadable = "WL0113",
+    /// A mapping has keys that exclude each other.
+    ExclusiveKeys = "WL0114",
+    /// An alias has nothing to stand for.
+    BadAlias = "WL0115",
 }
 
 impl Code {

@@ -1,0 +1,1 @@
+//! What sound documents mean.

@@ -1,0 +1,1 @@
+//! What mistakes are called, and where.
