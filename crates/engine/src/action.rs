@@ -1,0 +1,187 @@
+//! What a step does: the one trait behind every module, prompt, approval and reconciliation.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+use windlass_model::{At, BlobId, Failure, RunId, StepId, TaskId, Usage};
+
+use crate::progress::Progress;
+use crate::state::StateView;
+
+/// A future that an action returns.
+pub type ActionFuture<'a> = Pin<Box<dyn Future<Output = Result<Output, Failure>> + Send + 'a>>;
+
+/// Whether an action touches anything outside the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It only computes: it may run ahead of the disk, and running it again does no harm.
+    None,
+    /// It touches the world: the record of its start is durable before it begins.
+    External,
+}
+
+/// What a step does. One value serves every step of its kind at once.
+///
+/// An action never writes to the process's own streams and changes no global state. It ends soon after its
+/// cancel token is cancelled or its deadline has passed, and leaves nothing half done that it does not report.
+pub trait Action: Send + Sync + 'static {
+    /// The word for it in plans: a module's name, `prompt`, ….
+    fn name(&self) -> &str;
+
+    /// Whether it touches anything outside the run.
+    fn effect(&self) -> Effect {
+        Effect::External
+    }
+
+    /// Does the work, where it is a pure computation that ends at once; `None` where it is not. Called by the
+    /// dispatcher itself, so that a million of them cost no task switch.
+    fn immediate(&self, call: &Call<'_>) -> Option<Result<Output, Failure>> {
+        let _ = call;
+        None
+    }
+
+    /// What it will use at most, so that a budget can refuse it before it costs anything.
+    fn estimate(&self, call: &Call<'_>) -> Result<Option<Usage>, Failure> {
+        let _ = call;
+        Ok(None)
+    }
+
+    /// Does the work. In check mode it says what would change and changes nothing.
+    fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a>;
+}
+
+/// What an immediate action and an estimate are given.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The parameters, rendered.
+    pub input: &'a Value,
+    /// What expressions see.
+    pub scope: &'a windlass_expr::Value,
+    /// Whether nothing may be changed.
+    pub check: bool,
+}
+
+/// What an action is given.
+#[derive(Clone, Debug)]
+pub struct StepContext {
+    /// The run.
+    pub run: RunId,
+    /// The task.
+    pub task: TaskId,
+    /// The step.
+    pub step: StepId,
+    /// The host that the step is for.
+    pub host: Arc<str>,
+    /// Where in the plan that is.
+    pub at: At,
+    /// The number of this attempt, from 1.
+    pub attempt: u32,
+    /// The parameters, rendered.
+    pub input: Value,
+    /// What expressions see: for actions that render texts themselves.
+    pub scope: windlass_expr::Value,
+    /// What to add to the environment of processes, the run's marker included.
+    pub environment: BTreeMap<String, String>,
+    /// Whether to change nothing, and whether to show differences.
+    pub mode: Mode,
+    /// The working directory: the document's folder.
+    pub root: Arc<Path>,
+    /// Ends the step early.
+    pub cancel: CancellationToken,
+    /// When the step ends whether it is done or not.
+    pub deadline: Option<Instant>,
+    /// Takes live output.
+    pub progress: Progress,
+    /// The run's state, as far as this step sees it.
+    pub state: StateView,
+    /// The contents that the plan stands on.
+    pub blobs: Arc<dyn Blobs>,
+}
+
+/// Whether a run changes anything, and what it shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mode {
+    /// Predict, and change nothing.
+    pub check: bool,
+    /// Show differences.
+    pub diff: bool,
+}
+
+/// Contents by their hash: the files that a plan stands on.
+pub trait Blobs: Send + Sync + std::fmt::Debug {
+    /// The whole content.
+    fn read(&self, id: &BlobId) -> Result<Vec<u8>, Failure>;
+
+    /// A file that has the content, where there is one: for large ones.
+    fn path(&self, id: &BlobId) -> Option<std::path::PathBuf>;
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Output {
+    /// Whether it changed anything (in check mode: whether it would).
+    pub changed: bool,
+    /// Whether the work failed; `error` says why, or the result's `msg`.
+    pub failed: bool,
+    /// Whether the action itself saw that there was nothing to do.
+    pub skipped: bool,
+    /// Whether the host could not be reached.
+    pub unreachable: bool,
+    /// The result: Ansible's fields for a module. `ansible_facts` in it become variables of the task.
+    pub result: Map<String, Value>,
+    /// Why it failed.
+    pub error: Option<Failure>,
+    /// What it used.
+    pub usage: Option<Usage>,
+}
+
+impl Output {
+    /// A success.
+    pub fn ok(changed: bool) -> Self {
+        Self { changed, ..Self::default() }
+    }
+
+    /// Adds a field to the result.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.result.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// The actions that a runtime knows, by name.
+#[derive(Clone, Default)]
+pub struct Actions(BTreeMap<Arc<str>, Arc<dyn Action>>);
+
+impl Actions {
+    /// Adds an action. Two of one name are a mistake of the program, told at once.
+    pub fn add(&mut self, action: Arc<dyn Action>) -> Result<(), crate::Error> {
+        let name: Arc<str> = action.name().into();
+        match self.0.insert(name.clone(), action) {
+            None => Ok(()),
+            Some(_) => Err(crate::Error::Duplicate { what: "action", name: name.to_string() }),
+        }
+    }
+
+    /// The action with this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn Action>> {
+        self.0.get(name)
+    }
+
+    /// All names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(|name| &**name)
+    }
+}
+
+impl std::fmt::Debug for Actions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.names()).finish()
+    }
+}

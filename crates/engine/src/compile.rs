@@ -1,0 +1,151 @@
+//! How a step's word in a document becomes an action in a plan: the registry that faces add their words to.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+use windlass_model::{BlobId, Code, Diagnostic, Diagnostics, Location, Source, Span};
+use windlass_yaml::Node;
+
+/// A step's word with what a person wrote after it.
+#[derive(Clone, Copy, Debug)]
+pub struct StepCall<'a> {
+    /// The word: `copy`, `run`, `prompt`, ….
+    pub word: &'a str,
+    /// Where the word stands.
+    pub word_span: Span,
+    /// What was written after it.
+    pub input: &'a Node,
+    /// The other keys of the step that the compiler asked for in [`StepCompiler::keys`].
+    pub keys: &'a [(&'a str, &'a Node)],
+}
+
+/// What a step becomes in the plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CompiledStep {
+    /// The action that does it.
+    pub action: Arc<str>,
+    /// The action's parameters; strings may be templates, which are rendered before the step runs.
+    pub input: Value,
+    /// State keys that it writes.
+    pub produces: Vec<String>,
+    /// State keys that it reads.
+    pub consumes: Vec<String>,
+}
+
+impl CompiledStep {
+    /// A step that does `action` with `input`.
+    pub fn new(action: impl Into<Arc<str>>, input: Value) -> Self {
+        Self { action: action.into(), input, produces: Vec::new(), consumes: Vec::new() }
+    }
+}
+
+/// Turns steps of some words into actions.
+pub trait StepCompiler: Send + Sync + 'static {
+    /// The words that it knows.
+    fn words(&self) -> Vec<&str>;
+
+    /// Other keys of a step that belong to its words, such as `model` beside `prompt`.
+    fn keys(&self) -> &[&'static str] {
+        &[]
+    }
+
+    /// Turns one step into an action; `None` when problems were noted.
+    fn compile(&self, call: &StepCall<'_>, cx: &CompileContext) -> Option<CompiledStep>;
+
+    /// The JSON schema of what stands after `word`, for `windlass schema`.
+    fn schema(&self, word: &str) -> Value;
+}
+
+/// What a compiler may ask for, and where it notes problems.
+#[derive(Debug)]
+pub struct CompileContext {
+    /// The document.
+    pub source: Arc<Source>,
+    /// The document's folder: paths in it are relative to this.
+    pub root: PathBuf,
+    problems: std::cell::RefCell<Diagnostics>,
+    files: std::cell::RefCell<BTreeMap<String, BlobId>>,
+    blobs: std::cell::RefCell<BTreeMap<BlobId, PathBuf>>,
+}
+
+impl CompileContext {
+    /// A context for one document in one folder.
+    pub fn new(source: Arc<Source>, root: PathBuf) -> Self {
+        Self {
+            source,
+            root,
+            problems: Default::default(),
+            files: Default::default(),
+            blobs: Default::default(),
+        }
+    }
+
+    /// Notes a problem.
+    pub fn note(&self, problem: Diagnostic) {
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// A problem at a place of this document.
+    pub fn problem(&self, code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(code, message).at(Location { source: self.source.clone(), span })
+    }
+
+    /// Hashes a file that the plan stands on and records it, so that it is kept in the store and a resume
+    /// needs nothing else. `name` is what the document calls it.
+    pub fn file(&self, name: &str) -> std::io::Result<BlobId> {
+        let path = self.root.join(name);
+        let id = BlobId::of(&std::fs::read(&path)?);
+        self.files.borrow_mut().insert(name.to_owned(), id.clone());
+        self.blobs.borrow_mut().insert(id.clone(), path);
+        Ok(id)
+    }
+
+    /// Whether a path of the document leads to a folder.
+    pub fn is_folder(&self, name: &str) -> bool {
+        self.root.join(name).is_dir()
+    }
+
+    /// The document's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What was noted and recorded: problems, files by name, and where each content can be read.
+    pub fn finish(self) -> (Diagnostics, BTreeMap<String, BlobId>, BTreeMap<BlobId, PathBuf>) {
+        (self.problems.into_inner(), self.files.into_inner(), self.blobs.into_inner())
+    }
+}
+
+/// The step words that documents may use.
+#[derive(Clone, Default)]
+pub struct Words(BTreeMap<String, Arc<dyn StepCompiler>>);
+
+impl Words {
+    /// Adds a compiler's words. A word of two compilers is a mistake of the program, told at once.
+    pub fn add(&mut self, compiler: Arc<dyn StepCompiler>) -> Result<(), crate::Error> {
+        for word in compiler.words() {
+            if self.0.insert(word.to_owned(), compiler.clone()).is_some() {
+                return Err(crate::Error::Duplicate { what: "step word", name: word.to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The compiler of a word.
+    pub fn get(&self, word: &str) -> Option<&Arc<dyn StepCompiler>> {
+        self.0.get(word)
+    }
+
+    /// All words, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+impl std::fmt::Debug for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}

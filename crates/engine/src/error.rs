@@ -1,0 +1,142 @@
+//! What can go wrong in the engine, each with its phase and its cause.
+
+use std::path::PathBuf;
+
+use windlass_model::{BadPlan, Code, Diagnostics, Failure, RunId};
+
+/// An error of the engine.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A document, a variable or a request has problems.
+    #[error("{0}")]
+    Document(Diagnostics),
+    /// A phase of the lifecycle failed.
+    #[error("{}: {source}", phase_name(*phase, backend.as_deref()))]
+    Phase {
+        /// Which phase.
+        phase: crate::Phase,
+        /// The backend, as `mode/name`, once it is known.
+        backend: Option<String>,
+        /// Why.
+        #[source]
+        source: Box<Error>,
+    },
+    /// The mode is not registered.
+    #[error("unknown mode {mode:?} (registered modes: {})", known.join(", "))]
+    UnknownMode {
+        /// The mode that was asked for.
+        mode: String,
+        /// The modes that are there.
+        known: Vec<String>,
+    },
+    /// The mode is registered, the backend is not.
+    #[error("unknown backend {name:?} for mode {mode:?} (registered backends: {})", known.join(", "))]
+    UnknownBackend {
+        /// The mode.
+        mode: String,
+        /// The backend that was asked for.
+        name: String,
+        /// The backends of the mode that are there.
+        known: Vec<String>,
+    },
+    /// No backend recognises the document.
+    #[error("{document} is no document that a registered backend knows")]
+    Unrecognised {
+        /// What the document is called.
+        document: String,
+    },
+    /// The backend cannot do what the request needs.
+    #[error("backend {backend:?} is missing required capabilities: {}", missing.join(", "))]
+    Incapable {
+        /// The backend, as `mode/name`.
+        backend: String,
+        /// The capabilities that it does not have.
+        missing: Vec<String>,
+    },
+    /// The program registers one name twice.
+    #[error("{what} {name:?} is registered twice")]
+    Duplicate {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The plan is no plan.
+    #[error(transparent)]
+    Plan(#[from] BadPlan),
+    /// The plan has an action that this program does not know.
+    #[error("step {step} does {action:?}, which this program does not know")]
+    UnknownAction {
+        /// The step, as `task/step`.
+        step: String,
+        /// The action.
+        action: String,
+    },
+    /// There is nothing to resume.
+    #[error("run {run} is {status}: there is nothing to resume")]
+    NotResumable {
+        /// The run.
+        run: RunId,
+        /// Its status.
+        status: &'static str,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] windlass_store::Error),
+    /// A secret could not be had.
+    #[error("secret {name:?}: {why}")]
+    Secret {
+        /// Its name.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Something failed, as data.
+    #[error("{0}")]
+    Failed(Failure),
+    /// A part of the program panicked: a bug. The cleanup has run all the same.
+    #[error("internal error: {0}")]
+    Panic(String),
+}
+
+fn phase_name(phase: crate::Phase, backend: Option<&str>) -> String {
+    match backend {
+        Some(backend) => format!("{phase}[{backend}]"),
+        None => phase.to_string(),
+    }
+}
+
+impl From<Diagnostics> for Error {
+    fn from(problems: Diagnostics) -> Self {
+        Error::Document(problems)
+    }
+}
+
+impl Error {
+    /// The stable code, where it has one.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Error::Document(problems) => problems.iter().next().map(|problem| problem.code),
+            Error::Phase { source, .. } => source.code(),
+            Error::Failed(failure) => Some(failure.code),
+            _ => None,
+        }
+    }
+
+    /// The error below the names of its phases.
+    pub fn root(&self) -> &Error {
+        match self {
+            Error::Phase { source, .. } => source.root(),
+            other => other,
+        }
+    }
+}
