@@ -63,6 +63,34 @@ codes! {
     ExclusiveKeys = "WL0114",
     /// An alias has nothing to stand for.
     BadAlias = "WL0115",
+    /// The parameters of a module are wrong.
+    BadParams = "WL0401",
+    /// There is no module of this name.
+    UnknownModule = "WL0402",
+    /// A file that a step copies or renders cannot be read.
+    MissingSource = "WL0403",
+    /// A template file is no template.
+    BadTemplate = "WL0404",
+    /// An expression in a module's parameters is wrong.
+    BadExpression = "WL0405",
+    /// A module failed.
+    ModuleFailed = "WL0601",
+    /// A command ended with a status other than 0.
+    CommandFailed = "WL0602",
+    /// An assertion does not hold.
+    AssertionFailed = "WL0603",
+    /// A step said that the run must not go on.
+    Refused = "WL0604",
+    /// A module did not end in time.
+    ModuleTimeout = "WL0605",
+    /// A module was cancelled.
+    ModuleCancelled = "WL0606",
+    /// The operating system refused something.
+    HostIo = "WL0607",
+    /// A module broke: a mistake of the program.
+    ModuleBroke = "WL0608",
+    /// A template could not be rendered.
+    RenderFailed = "WL0609",
 }
 
 impl Code {
