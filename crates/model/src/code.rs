@@ -91,6 +91,26 @@ codes! {
     ModuleBroke = "WL0608",
     /// A template could not be rendered.
     RenderFailed = "WL0609",
+    /// What was typed on the command line makes no sense.
+    BadArgument = "WL0901",
+    /// A variable on the command line cannot be read.
+    BadVariable = "WL0902",
+    /// No run of this folder has that id.
+    NoSuchRun = "WL0903",
+    /// The beginning of an id fits several runs.
+    AmbiguousRun = "WL0904",
+    /// No step of the run waits for an answer.
+    NothingWaits = "WL0905",
+    /// A file or a folder cannot be used.
+    FileUnusable = "WL0906",
+    /// The program's own output cannot be written.
+    OutputFailed = "WL0907",
+    /// The doctor found something that needs care.
+    Unhealthy = "WL0908",
+    /// There is no error with that code.
+    NoSuchCode = "WL0909",
+    /// The document has no task with that id.
+    NoSuchTask = "WL0910",
 }
 
 impl Code {
