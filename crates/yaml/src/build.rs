@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use windlass_model::{Code, Diagnostic, Diagnostics, Location, Source, Span};
 
-use crate::{Kind, Limits, Node, keys};
+use crate::{Kind, Limits, Node, keys, syntax};
 
 /// A tree that grows: each part goes to the innermost list or mapping that is open.
 ///
@@ -183,8 +183,8 @@ impl<'s> Builder<'s> {
         let start = self.open.last().map_or(0, |frame| frame.start);
         if self.source.text.get(start..).is_some_and(|text| text.starts_with("{{")) {
             return self
-                .problem(Code::Syntax, Span::new(start, node.span.end as usize), "a value begins with `{{`")
-                .hint("quote the whole value: \"{{ … }}\"");
+                .problem(Code::Syntax, Span::new(start, start + 2), syntax::TEMPLATE)
+                .hint(syntax::TEMPLATE_HINT);
         }
         if node.is_null() {
             return self

@@ -7,6 +7,7 @@
 mod build;
 mod duration;
 mod file;
+mod json;
 mod keys;
 mod limits;
 mod money;

@@ -13,22 +13,16 @@ pub struct Limits {
     /// Bytes of scalar text after aliases and merge keys are expanded: a few aliases of one long text
     /// are as good a bomb as many of a short one.
     pub text: usize,
-    /// Brackets, commas and colons of a text that is YAML and not JSON. A flow collection may be a key,
-    /// so its tokens are held back until it ends; this bounds that memory.
-    pub indicators: usize,
+    /// Characters that begin or end a token (brackets, commas, colons, quotes, `&`, `*`, `!`, `?`) in a
+    /// text that is YAML and not JSON. A flow collection may turn out to be a key, so the parser holds its
+    /// tokens back until it ends, at some hundred bytes each; this bounds that memory.
+    pub marks: usize,
     /// Problems reported for one document; what goes on after so many helps nobody.
     pub problems: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            bytes: 8 << 20,
-            depth: 128,
-            nodes: 1_000_000,
-            text: 32 << 20,
-            indicators: 1_000_000,
-            problems: 100,
-        }
+        Self { bytes: 8 << 20, depth: 128, nodes: 1_000_000, text: 32 << 20, marks: 1_000_000, problems: 100 }
     }
 }

@@ -177,7 +177,8 @@ impl Node {
     }
 
     fn float_json(&self, value: f64) -> serde_json::Value {
-        if let Some(whole) = self.raw.as_deref().and_then(|raw| raw.parse::<u64>().ok()) {
+        let whole = self.raw.as_deref().and_then(|raw| raw.parse::<u64>().ok());
+        if let Some(whole) = whole.filter(|whole| i64::try_from(*whole).is_err()) {
             return whole.into();
         }
         match serde_json::Number::from_f64(value) {

@@ -6,6 +6,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use windlass_model::{Code, Diagnostic, Diagnostics, Location, Source, Span};
 
 use crate::build::Builder;
+use crate::json::{self, Stop};
 use crate::place::Places;
 use crate::{Kind, Limits, Node, Style, scalar, syntax, tag};
 
@@ -29,9 +30,26 @@ pub fn parse_all(source: &Arc<Source>, limits: &Limits) -> Result<Vec<Node>, Dia
     Ok(read(source, limits)?.into_iter().map(|(node, _)| node).collect())
 }
 
-/// The documents with the place where each begins.
-fn read(source: &Arc<Source>, limits: &Limits) -> Result<Vec<(Node, Span)>, Diagnostics> {
-    check_size(source, limits)?;
+/// Documents with the place where each begins.
+type Documents = Vec<(Node, Span)>;
+
+fn read(source: &Arc<Source>, limits: &Limits) -> Result<Documents, Diagnostics> {
+    let place = Location { source: source.clone(), span: Span::default() };
+    if source.text.len() > limits.bytes {
+        return Err(crate::file::too_big(source.text.len() as u64, limits).at(place).into());
+    }
+    let mut builder = Builder::new(source, limits);
+    let end = match json::read(&source.text, &mut builder) {
+        Ok(()) => Ok(()),
+        Err(Stop::Refused(problem)) => Err(problem),
+        Err(Stop::Foreign) => return read_yaml(source, limits),
+    };
+    let documents = builder.finish().map(|node| (node, Span::default()));
+    conclude(builder, end, documents.into_iter().collect())
+}
+
+fn read_yaml(source: &Arc<Source>, limits: &Limits) -> Result<Documents, Diagnostics> {
+    check_marks(source, limits)?;
     let mut reading = Reading {
         source,
         places: Places::new(&source.text),
@@ -40,37 +58,45 @@ fn read(source: &Arc<Source>, limits: &Limits) -> Result<Vec<(Node, Span)>, Diag
         start: Span::default(),
     };
     let end = reading.run();
-    let Reading { builder, documents, .. } = reading;
+    conclude(reading.builder, end, reading.documents)
+}
+
+fn conclude(
+    builder: Builder<'_>,
+    end: Result<(), Diagnostic>,
+    documents: Documents,
+) -> Result<Documents, Diagnostics> {
     let mut problems = builder.problems;
     if let Err(problem) = end {
-        problems.push(problem);
+        // The parser may stumble over the very thing that was noted before.
+        let place = |problem: &Diagnostic| problem.location.as_ref().map(|at| at.span.start);
+        if !problems.iter().any(|other| other.message == problem.message && place(other) == place(&problem)) {
+            problems.push(problem);
+        }
     }
     problems.into_result(documents)
 }
 
-fn check_size(source: &Arc<Source>, limits: &Limits) -> Result<(), Diagnostic> {
+/// Bounds the tokens that the parser holds back, which it does until a flow collection ends.
+fn check_marks(source: &Arc<Source>, limits: &Limits) -> Result<(), Diagnostic> {
+    let is_mark = |b: &&u8| {
+        matches!(b, b',' | b':' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'?' | b'"' | b'\'')
+    };
+    let text = source.text.as_bytes();
+    if text.len() <= limits.marks || text.iter().filter(is_mark).count() <= limits.marks {
+        return Ok(());
+    }
     let place = Location { source: source.clone(), span: Span::default() };
-    let text = &source.text;
-    if text.len() > limits.bytes {
-        return Err(crate::file::too_big(text.len() as u64, limits).at(place));
-    }
-    let marks = |b: &u8| matches!(b, b',' | b':' | b'[' | b']' | b'{' | b'}');
-    if text.len() > limits.indicators
-        && text.as_bytes().iter().filter(|b| marks(b)).count() > limits.indicators
-    {
-        let message = format!("the text has more than {} brackets, commas and colons", limits.indicators);
-        return Err(Diagnostic::new(Code::TooBig, message)
-            .at(place)
-            .hint("move data out into files that steps read"));
-    }
-    Ok(())
+    let message = format!("the text has more than {} brackets, commas, quotes and the like", limits.marks);
+    let hint = "move data out into files that steps read, or write it as strict JSON";
+    Err(Diagnostic::new(Code::TooBig, message).at(place).hint(hint))
 }
 
 struct Reading<'s> {
     source: &'s Arc<Source>,
     places: Places<'s>,
     builder: Builder<'s>,
-    documents: Vec<(Node, Span)>,
+    documents: Documents,
     start: Span,
 }
 
@@ -105,7 +131,7 @@ impl Reading<'_> {
             }
             Event::SequenceStart(anchor, tag) => {
                 self.check_tag(tag.as_deref(), "seq", span)?;
-                self.builder.open_list(span, anchor)
+                self.builder.open_list(self.with_dash(span), anchor)
             }
             Event::MappingStart(anchor, tag) => {
                 self.check_tag(tag.as_deref(), "map", span)?;
@@ -154,6 +180,18 @@ impl Reading<'_> {
         let Some(refusal) = tag.and_then(|tag| tag::collection(tag, fits).err()) else { return Ok(()) };
         let problem = self.builder.problem(refusal.code, span, refusal.message).hint(refusal.hint);
         self.builder.note(problem)
+    }
+
+    /// A list in the column of its key begins, for the parser, after its first dash.
+    fn with_dash(&self, span: Span) -> Span {
+        let text = self.source.text.as_bytes();
+        let start = span.start as usize;
+        let before = text[..start].iter().rposition(|b| *b != b' ');
+        match (text.get(start), before) {
+            (Some(b'-' | b'[' | b'&' | b'!'), _) | (_, None) => span,
+            (_, Some(dash)) if text[dash] == b'-' => Span::new(dash, span.end as usize),
+            _ => span,
+        }
     }
 
     /// Where a closing bracket ends. The event that ends a block carries the place of what comes next.

@@ -44,6 +44,9 @@ fn found(node: &Node) -> String {
 pub(super) fn entries(node: &Node) -> Result<&[(Node, Node)]> {
     node.as_map().ok_or_else(|| match node.value {
         Kind::List(_) => wrong(node, "a mapping").hint("write `key: value` lines without the dashes"),
+        Kind::Str(ref text) if text.contains(':') => {
+            wrong(node, "a mapping").hint("put a space after the colon: `key: value`")
+        }
         _ => wrong(node, "a mapping").hint("write `key: value` lines, indented below it"),
     })
 }

@@ -45,7 +45,6 @@ fn nesting_is_refused_at_the_limit() {
         "a: [".to_owned() + &"[".repeat(deep),
         r#"{"a":"#.repeat(deep) + "1" + &"}".repeat(deep),
         "[{".repeat(deep),
-        "- [".repeat(deep),
         (0..4000).map(|n| " ".repeat(n) + "a:\n").collect::<String>(),
     ] {
         let shown = text[..20].to_owned();
@@ -103,7 +102,7 @@ fn a_tower_of_anchors_is_refused() {
 
 #[test]
 fn large_flow_collections_are_refused_or_read_at_once() {
-    for unit in ["[],", "a,", "{a: b},", ",", "[[", "{{", "&a ", "*a ", "? "] {
+    for unit in ["[],", "a,", "{a: b},", ",", "[[", "{{", "&a ", "*a ", "? ", "'' ", "!a "] {
         let text = format!("[{}", unit.repeat((7 << 20) / unit.len()));
         at_once(|| problems(&text));
     }
@@ -111,7 +110,7 @@ fn large_flow_collections_are_refused_or_read_at_once() {
 
 #[test]
 fn problems_are_not_reported_without_end() {
-    let text = "a: 1\n".repeat(100_000);
+    let text = "a: 1\n".repeat(20_000);
     let found = at_once(|| problems(&text));
     assert_eq!(found.lines().count(), Limits::default().problems);
 }

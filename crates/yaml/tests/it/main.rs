@@ -2,6 +2,7 @@
 
 mod limits;
 mod properties;
+mod reader;
 mod reading;
 mod syntax;
 
