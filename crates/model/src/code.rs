@@ -91,6 +91,30 @@ codes! {
     ModuleBroke = "WL0608",
     /// A template could not be rendered.
     RenderFailed = "WL0609",
+    /// The backend that was asked for is not registered.
+    UnknownBackend = "WL0801",
+    /// No backend knows this kind of document.
+    Unrecognised = "WL0802",
+    /// The backend lacks a capability that the request needs.
+    Incapable = "WL0803",
+    /// A secret cannot be had.
+    NoSecret = "WL0804",
+    /// No step upstream produces a key that a step consumes.
+    NoProducer = "WL0805",
+    /// A part of the program panicked.
+    Internal = "WL0806",
+    /// Something is no well-formed plan.
+    MalformedPlan = "WL0807",
+    /// The plan has an action that is not registered.
+    UnknownAction = "WL0808",
+    /// A value of the run's state is of another type than its reader takes.
+    StateType = "WL0809",
+    /// Something could not be taken back.
+    CleanupFailed = "WL0810",
+    /// The request has no document.
+    NoDocument = "WL0811",
+    /// There is no such scope of the run's state.
+    NoScope = "WL0812",
     /// What was typed on the command line makes no sense.
     BadArgument = "WL0901",
     /// A variable on the command line cannot be read.
