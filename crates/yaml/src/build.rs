@@ -92,9 +92,17 @@ impl<'s> Builder<'s> {
     pub(crate) fn close(&mut self, end: Option<usize>) -> Result<(), Diagnostic> {
         let Some(frame) = self.open.pop() else { return Ok(()) };
         let span = Span::new(frame.start, end.unwrap_or(frame.end));
+        // Most lists and mappings are small, and a vector begins with room for four.
         let value = match frame.parts {
-            Parts::List(items) => Kind::List(items),
-            Parts::Map { entries, .. } => Kind::Map(self.settle(entries)?),
+            Parts::List(mut items) => {
+                items.shrink_to_fit();
+                Kind::List(items)
+            }
+            Parts::Map { entries, .. } => {
+                let mut entries = self.settle(entries)?;
+                entries.shrink_to_fit();
+                Kind::Map(entries)
+            }
         };
         self.attach(Node::new(span, value), frame.anchor)
     }

@@ -3,6 +3,7 @@
 use saphyr_parser::Tag;
 use windlass_model::Code;
 
+use crate::build::shown;
 use crate::{Kind, scalar};
 
 /// Why a tag is refused.
@@ -53,7 +54,7 @@ fn is_bare(tag: &Tag) -> bool {
 fn unfit(tag: &Tag) -> Refusal {
     Refusal {
         code: Code::BadValue,
-        message: format!("the tag `!!{}` does not fit this value", tag.suffix),
+        message: format!("the tag `!!{}` does not fit this value", shown(&tag.suffix)),
         hint: "remove the tag, or write a value of its type".to_owned(),
     }
 }
@@ -74,7 +75,7 @@ fn unknown(tag: &Tag) -> Refusal {
     };
     Refusal {
         code: Code::UnsupportedTag,
-        message: format!("the tag `{name}` is not supported"),
+        message: format!("the tag `{}` is not supported", shown(&name)),
         hint: hint.to_owned(),
     }
 }
