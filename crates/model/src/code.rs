@@ -63,6 +63,56 @@ codes! {
     ExclusiveKeys = "WL0114",
     /// An alias has nothing to stand for.
     BadAlias = "WL0115",
+    /// Two tasks have one id.
+    DuplicateTask = "WL0201",
+    /// A name has characters that it cannot have.
+    BadName = "WL0202",
+    /// A task needs a task that is not there.
+    MissingNeed = "WL0203",
+    /// Tasks need each other in a circle.
+    Circle = "WL0204",
+    /// A step or a task says nothing to do.
+    NoWord = "WL0205",
+    /// A step has two words that say what to do.
+    SeveralWords = "WL0206",
+    /// A step's word is not known.
+    UnknownWord = "WL0207",
+    /// A variable has a name with a meaning of its own.
+    ReservedName = "WL0208",
+    /// A document names hosts, and there is no inventory.
+    NoFleet = "WL0209",
+    /// A key of Ansible's is not supported.
+    NotYet = "WL0210",
+    /// Two steps of a task have one id.
+    DuplicateStep = "WL0211",
+    /// Two stages have one name.
+    DuplicateStage = "WL0212",
+    /// A file cannot be included.
+    BadInclude = "WL0213",
+    /// A key stands where it cannot work.
+    Misplaced = "WL0214",
+    /// An expression does not parse.
+    ExpressionSyntax = "WL0301",
+    /// An expression names a variable that is not there.
+    UnknownVariable = "WL0302",
+    /// An expression names a task that is not there.
+    UnknownTask = "WL0303",
+    /// An expression names a task that is not upstream.
+    NotUpstream = "WL0304",
+    /// A task has no such field or output.
+    BadTaskField = "WL0305",
+    /// An expression names a secret that is not declared.
+    UnknownSecret = "WL0306",
+    /// A secret would be visible in a process list.
+    SecretInArgv = "WL0307",
+    /// An environment variable is not set.
+    UnsetVariable = "WL0308",
+    /// Variables refer to each other in a circle.
+    VariableCircle = "WL0309",
+    /// An expression cannot be evaluated.
+    CannotEvaluate = "WL0310",
+    /// An expression does not say which of several it means.
+    OpenReference = "WL0311",
     /// The parameters of a module are wrong.
     BadParams = "WL0401",
     /// There is no module of this name.
@@ -73,6 +123,10 @@ codes! {
     BadTemplate = "WL0404",
     /// An expression in a module's parameters is wrong.
     BadExpression = "WL0405",
+    /// The task to begin at is not there.
+    UnknownStart = "WL0501",
+    /// An expression needs the result of a task that is left out.
+    LeftOut = "WL0502",
     /// A module failed.
     ModuleFailed = "WL0601",
     /// A command ended with a status other than 0.
@@ -91,6 +145,28 @@ codes! {
     ModuleBroke = "WL0608",
     /// A template could not be rendered.
     RenderFailed = "WL0609",
+    /// A file or folder of the state cannot be used.
+    StateUnusable = "WL0701",
+    /// No space is left for the store.
+    StoreFull = "WL0702",
+    /// The database is damaged, or not ours.
+    StoreUnusable = "WL0703",
+    /// A later version wrote the store.
+    StoreNewer = "WL0704",
+    /// The run's id is taken.
+    RunExists = "WL0705",
+    /// No run has this id.
+    UnknownRun = "WL0706",
+    /// Several runs' ids begin like this.
+    AmbiguousRun = "WL0707",
+    /// Another process drives the run.
+    RunBusy = "WL0708",
+    /// Another process holds the store.
+    StoreHeld = "WL0709",
+    /// A content that a run stands on is missing.
+    NoContent = "WL0710",
+    /// A run's records contradict themselves.
+    StoreCorrupt = "WL0711",
     /// The backend that was asked for is not registered.
     UnknownBackend = "WL0801",
     /// No backend knows this kind of document.
