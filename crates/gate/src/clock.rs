@@ -1,0 +1,63 @@
+//! Times as Ansible writes them. They are in UTC: a host's local time says little to whoever reads the journal
+//! of many hosts.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A moment as `2024-02-29 12:00:00.000001`.
+pub(crate) fn stamp(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = date(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{:06}", since.subsec_micros())
+}
+
+/// A moment as Ansible puts it in the name of a backup: `2024-02-29@12:00:00`.
+pub(crate) fn backup(time: SystemTime) -> String {
+    stamp(time)[..19].replace(' ', "@")
+}
+
+/// A length of time as Python's `timedelta` shows it: `0:00:01.500000`.
+pub(crate) fn delta(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let days = match seconds / 86_400 {
+        0 => String::new(),
+        1 => "1 day, ".to_owned(),
+        days => format!("{days} days, "),
+    };
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{days}{hour}:{minute:02}:{second:02}.{:06}", length.subsec_micros())
+}
+
+/// The Gregorian date of a day counted from 1970-01-01, by eras of 400 years that begin in March, so that the
+/// leap day is the last of its year.
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + next, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_and_lengths() {
+        for (seconds, expected) in [
+            (0, "1970-01-01 00:00:00.000007"),
+            (951_782_400, "2000-02-29 00:00:00.000007"),
+            (1_709_208_000, "2024-02-29 12:00:00.000007"),
+            (4_102_444_799, "2099-12-31 23:59:59.000007"),
+        ] {
+            assert_eq!(stamp(UNIX_EPOCH + Duration::new(seconds, 7_000)), expected);
+        }
+        assert_eq!(backup(UNIX_EPOCH), "1970-01-01@00:00:00");
+        assert_eq!(delta(Duration::from_micros(3_661_000_002)), "1:01:01.000002");
+        assert_eq!(delta(Duration::from_secs(90_000)), "1 day, 1:00:00.000000");
+    }
+}

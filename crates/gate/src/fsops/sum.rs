@@ -1,0 +1,79 @@
+//! Checksums of files and of text.
+
+use std::{fs::File, io::Read, path::Path};
+
+use sha1::Digest;
+
+use crate::{Context, Error};
+
+/// Hash functions by Ansible's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Algorithm {
+    Sha1,
+    Sha224,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl Algorithm {
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "sha1" => Self::Sha1,
+            "sha224" => Self::Sha224,
+            "sha256" => Self::Sha256,
+            "sha384" => Self::Sha384,
+            "sha512" => Self::Sha512,
+            _ => return None,
+        })
+    }
+}
+
+/// The SHA-1 of some bytes, in hexadecimal.
+pub(crate) fn of(bytes: &[u8]) -> String {
+    hex(&sha1::Sha1::digest(bytes))
+}
+
+/// The checksum of a file, in hexadecimal. A large file is left in the middle where the run has to end.
+pub(crate) fn file(path: &Path, algorithm: Algorithm, cx: &Context<'_>) -> Result<String, Error> {
+    match algorithm {
+        Algorithm::Sha1 => digest::<sha1::Sha1>(path, cx),
+        Algorithm::Sha224 => digest::<sha2::Sha224>(path, cx),
+        Algorithm::Sha256 => digest::<sha2::Sha256>(path, cx),
+        Algorithm::Sha384 => digest::<sha2::Sha384>(path, cx),
+        Algorithm::Sha512 => digest::<sha2::Sha512>(path, cx),
+    }
+}
+
+fn digest<D: Digest>(path: &Path, cx: &Context<'_>) -> Result<String, Error> {
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let mut digest = D::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        cx.alive()?;
+        match file.read(&mut buffer).map_err(Error::io("read", path))? {
+            0 => return Ok(hex(&digest.finalize())),
+            length => digest.update(&buffer[..length]),
+        }
+    }
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_sum() {
+        assert_eq!(of(b"abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
+    }
+}
