@@ -1,0 +1,80 @@
+//! From source text to something that the engine runs: check, parse, take the references, rewrite, compile.
+
+use minijinja::machinery::ast::{Expr, Stmt};
+use minijinja::machinery::{parse, parse_expr};
+use minijinja::syntax::SyntaxConfig;
+
+use crate::env::environment;
+use crate::error::Error;
+use crate::explain::syntax_error;
+use crate::limits;
+use crate::refs::{References, path};
+use crate::rewrite::{self, Rewritten};
+
+/// The compiled form of an expression.
+pub(crate) struct Compiled {
+    pub expression: minijinja::Expression<'static, 'static>,
+    pub rewritten: Rewritten,
+    /// The variable's path, if the whole expression is one: to name it when it is undefined.
+    pub path: Option<String>,
+}
+
+/// What a template's text turned out to be.
+pub(crate) enum Body {
+    /// No Jinja in it.
+    Literal(String),
+    /// One `{{ expression }}` and nothing else.
+    Single(Compiled),
+    /// A text with holes: an environment that holds it as its one template.
+    Text(Box<minijinja::Environment<'static>>, Rewritten),
+}
+
+/// The name of a text in its own environment.
+pub(crate) const NAME: &str = "text";
+
+/// Compiles a bare expression.
+pub(crate) fn expression(source: &str) -> Result<(Compiled, References), Error> {
+    limits::check(source, true, &SyntaxConfig::default())?;
+    let tree = parse_expr(source).map_err(|e| syntax_error(&e, source))?;
+    let references = References::of_expression(&tree);
+    Ok((compiled(source, &tree)?, references))
+}
+
+/// Compiles a template.
+pub(crate) fn template(source: &str, syntax: SyntaxConfig) -> Result<(Body, References), Error> {
+    limits::check(source, false, &syntax)?;
+    let tree = parse(source, NAME, syntax).map_err(|e| syntax_error(&e, source))?;
+    let references = References::of_template(&tree);
+    let Stmt::Template(root) = &tree else { return Ok((Body::Literal(source.to_owned()), references)) };
+    let body = match root.children.as_slice() {
+        [] => Body::Literal(String::new()),
+        [Stmt::EmitRaw(raw)] => Body::Literal(raw.raw.to_owned()),
+        [Stmt::EmitExpr(emit)] => Body::Single(compiled(source, &emit.expr)?),
+        _ => text(source, &tree)?,
+    };
+    Ok((body, references))
+}
+
+fn compiled(source: &str, tree: &Expr<'_>) -> Result<Compiled, Error> {
+    let rewritten = rewrite::expression(source, tree)?;
+    let expression = environment()
+        .compile_expression_owned(rewritten.source.clone())
+        .map_err(|e| in_original(&e, source, &rewritten))?;
+    let path = path(tree).map(|parts| parts.join("."));
+    Ok(Compiled { expression, rewritten, path })
+}
+
+fn text(source: &str, tree: &Stmt<'_>) -> Result<Body, Error> {
+    let rewritten = rewrite::template(source, tree)?;
+    let mut env = environment().clone();
+    env.add_template_owned(NAME, rewritten.source.clone())
+        .map_err(|e| in_original(&e, source, &rewritten))?;
+    Ok(Body::Text(Box::new(env), rewritten))
+}
+
+/// An error of the engine about the rewritten text: too deep, too large for it.
+fn in_original(error: &minijinja::Error, source: &str, rewritten: &Rewritten) -> Error {
+    let mut out = syntax_error(error, source);
+    out.offset = error.range().and_then(|range| rewritten.original(range.start));
+    out
+}

@@ -1,0 +1,165 @@
+//! A text with expressions in it.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use minijinja::Value;
+use minijinja::syntax::SyntaxConfig;
+
+use crate::compile::{self, Body, NAME};
+use crate::error::{Error, ErrorKind};
+use crate::explain::runtime_error;
+use crate::expression::{evaluate, to_data};
+use crate::meter::{MAX_OUTPUT, Metered};
+use crate::refs::References;
+use crate::repr;
+use crate::rewrite::Rewritten;
+
+/// How a text is read: the parameters of Ansible's `template` module, with its defaults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextOptions {
+    /// Whether the newline after a block tag is dropped.
+    pub trim_blocks: bool,
+    /// Whether blanks before a block tag at the start of a line are dropped.
+    pub lstrip_blocks: bool,
+    /// What newlines become: `\n`, `\r\n` or `\r`.
+    pub newline_sequence: String,
+    /// What opens and closes a block.
+    pub block: (String, String),
+    /// What opens and closes an expression.
+    pub variable: (String, String),
+    /// What opens and closes a comment.
+    pub comment: (String, String),
+}
+
+impl Default for TextOptions {
+    fn default() -> TextOptions {
+        let pair = |open: &str, close: &str| (open.to_owned(), close.to_owned());
+        TextOptions {
+            trim_blocks: true,
+            lstrip_blocks: false,
+            newline_sequence: "\n".to_owned(),
+            block: pair("{%", "%}"),
+            variable: pair("{{", "}}"),
+            comment: pair("{#", "#}"),
+        }
+    }
+}
+
+impl TextOptions {
+    fn syntax(&self) -> Result<SyntaxConfig, Error> {
+        let mut syntax = SyntaxConfig::builder();
+        syntax
+            .trim_blocks(self.trim_blocks)
+            .lstrip_blocks(self.lstrip_blocks)
+            .keep_trailing_newline(true)
+            .block_delimiters(self.block.0.clone(), self.block.1.clone())
+            .variable_delimiters(self.variable.0.clone(), self.variable.1.clone())
+            .comment_delimiters(self.comment.0.clone(), self.comment.1.clone());
+        syntax.build().map_err(|e| Error::new(ErrorKind::Syntax, e.detail().unwrap_or("bad delimiters")))
+    }
+}
+
+/// A text that may contain `{{ }}`, `{% %}` and `{# #}`. Cloning is cheap.
+#[derive(Clone)]
+pub struct Template(Arc<Inner>);
+
+struct Inner {
+    source: String,
+    body: Body,
+    references: References,
+    newline: String,
+}
+
+impl Template {
+    /// Parses a text with the usual delimiters.
+    pub fn parse(source: &str) -> Result<Template, Error> {
+        Template::parse_with(source, &TextOptions::default())
+    }
+
+    /// Parses a text as the `template` module was told to.
+    pub fn parse_with(source: &str, options: &TextOptions) -> Result<Template, Error> {
+        let (body, references) = compile::template(source, options.syntax()?)?;
+        let newline = options.newline_sequence.clone();
+        Ok(Template(Arc::new(Inner { source: source.to_owned(), body, references, newline })))
+    }
+
+    /// The text as it was written.
+    pub fn source(&self) -> &str {
+        &self.0.source
+    }
+
+    /// Whether there is no Jinja in it at all: it renders to itself.
+    pub fn is_literal(&self) -> bool {
+        matches!(self.0.body, Body::Literal(_))
+    }
+
+    /// The variables that it refers to.
+    pub fn references(&self) -> &References {
+        &self.0.references
+    }
+
+    /// Renders to a value: a text that is one `{{ expression }}` alone keeps the expression's type, every
+    /// other becomes a string.
+    pub fn render(&self, scope: &Value) -> Result<serde_json::Value, Error> {
+        let Body::Single(compiled) = &self.0.body else { return self.render_text(scope).map(Into::into) };
+        let _metered = Metered::start();
+        to_data(&evaluate(compiled, scope)?, compiled, scope)
+    }
+
+    /// Renders to text, as Python would write it: `True`, `['a', 'b']`; but `none` is the empty text.
+    pub fn render_text(&self, scope: &Value) -> Result<String, Error> {
+        let _metered = Metered::start();
+        let text = match &self.0.body {
+            Body::Literal(text) => text.clone(),
+            Body::Single(compiled) => {
+                let value = evaluate(compiled, scope)?;
+                match value.is_none() {
+                    true => String::new(),
+                    false => repr::text(&value).map_err(|e| runtime_error(&e, &compiled.rewritten, scope))?,
+                }
+            }
+            Body::Text(env, rewritten) => render_body(env, rewritten, scope)?,
+        };
+        Ok(match self.0.newline.as_str() {
+            "\n" => text,
+            newline => text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', newline),
+        })
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Template").field(&self.0.source).finish()
+    }
+}
+
+fn render_body(
+    env: &minijinja::Environment<'static>,
+    rewritten: &Rewritten,
+    scope: &Value,
+) -> Result<String, Error> {
+    let mut out = Limited(Vec::new());
+    env.get_template(NAME)
+        .and_then(|template| template.render_captured_to(scope.clone(), &mut out).map(drop))
+        .map_err(|e| runtime_error(&e, rewritten, scope))?;
+    String::from_utf8(out.0).map_err(|_| Error::new(ErrorKind::Value, "the text is not UTF-8"))
+}
+
+/// A buffer that refuses to grow past the limit.
+struct Limited(Vec<u8>);
+
+impl io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_OUTPUT {
+            return Err(io::Error::other("too long"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

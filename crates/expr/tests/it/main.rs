@@ -1,0 +1,3 @@
+//! Tests of `windlass-expr` through its public face.
+
+mod expressions;
