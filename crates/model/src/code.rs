@@ -145,6 +145,46 @@ codes! {
     ModuleBroke = "WL0608",
     /// A template could not be rendered.
     RenderFailed = "WL0609",
+    /// A step failed and said no more than that.
+    StepFailed = "WL0620",
+    /// An attempt at a step took too long.
+    StepTimeout = "WL0621",
+    /// A task took too long.
+    TaskTimeout = "WL0622",
+    /// A stage took too long.
+    StageTimeout = "WL0623",
+    /// The run took too long.
+    RunTimeout = "WL0624",
+    /// A step was ended before it was done.
+    Cancelled = "WL0625",
+    /// The budget does not have what a step needs.
+    BudgetRefused = "WL0626",
+    /// More was used than the budget allows.
+    Overdrawn = "WL0627",
+    /// No progress is possible with work left.
+    Deadlock = "WL0628",
+    /// An expression could not be evaluated while the run went on.
+    ExpressionFailed = "WL0629",
+    /// `until` does not hold after the last attempt.
+    UntilUnmet = "WL0630",
+    /// `failed_when` holds.
+    FailedWhen = "WL0631",
+    /// A loop has something else than a list.
+    LoopNeedsList = "WL0632",
+    /// A person said no.
+    Rejected = "WL0633",
+    /// A step that may or may not have run counts as failed.
+    InDoubt = "WL0634",
+    /// An action panicked.
+    ActionPanicked = "WL0635",
+    /// A task failed, and the run with it.
+    TaskFailed = "WL0636",
+    /// A person ended the run for good.
+    Aborted = "WL0637",
+    /// A plan has an action that this program does not know.
+    UnknownAction = "WL0638",
+    /// The journal could not be written.
+    JournalLost = "WL0639",
     /// A file or folder of the state cannot be used.
     StateUnusable = "WL0701",
     /// No space is left for the store.

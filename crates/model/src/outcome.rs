@@ -151,6 +151,20 @@ impl Outcome {
         Self { status: Status::Failed, duration_ms: 0, detail: Some(Arc::new(detail)) }
     }
 
+    /// The same with a result.
+    #[must_use]
+    pub fn with_result(mut self, result: Value) -> Self {
+        Arc::make_mut(self.detail.get_or_insert_default()).result = result;
+        self
+    }
+
+    /// The same with an error.
+    #[must_use]
+    pub fn with_error(mut self, error: Failure) -> Self {
+        Arc::make_mut(self.detail.get_or_insert_default()).error = Some(error);
+        self
+    }
+
     /// The result, or null.
     pub fn result(&self) -> &Value {
         self.detail.as_ref().map_or(&Value::Null, |d| &d.result)
