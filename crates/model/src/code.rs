@@ -181,8 +181,6 @@ codes! {
     TaskFailed = "WL0636",
     /// A person ended the run for good.
     Aborted = "WL0637",
-    /// A plan has an action that this program does not know.
-    UnknownAction = "WL0638",
     /// The journal could not be written.
     JournalLost = "WL0639",
     /// A file or folder of the state cannot be used.
@@ -237,8 +235,6 @@ codes! {
     BadVariable = "WL0902",
     /// No run of this folder has that id.
     NoSuchRun = "WL0903",
-    /// The beginning of an id fits several runs.
-    AmbiguousRun = "WL0904",
     /// No step of the run waits for an answer.
     NothingWaits = "WL0905",
     /// A file or a folder cannot be used.
