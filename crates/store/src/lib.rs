@@ -1,1 +1,27 @@
-//! (to be written)
+//! Where runs are remembered: a journal of records, contents by hash, leases, artifacts, and their retention.
+//!
+//! Start at [`Store::open`]; [`Journal`] says what is promised about crashes.
+
+mod blobs;
+mod codec;
+mod doctor;
+mod error;
+mod files;
+mod journal;
+mod lease;
+mod memory;
+mod retention;
+mod scope;
+mod sqlite;
+mod store;
+
+pub use blobs::{BlobDraft, Blobs};
+pub use doctor::Findings;
+pub use error::{Error, Result};
+pub use journal::{Durable, Filter, Journal, NewRun, Position, Posted, RunRow, StoredRun, Tally};
+pub use lease::Lease;
+pub use memory::Memory;
+pub use retention::{Pruned, Retention};
+pub use scope::Scope;
+pub use sqlite::Sqlite;
+pub use store::{OUTPUT_QUOTA, Store};

@@ -1,0 +1,79 @@
+//! How the records of a batch are packed: one JSON line for each, with what follows from its neighbours left
+//! out. Self-describing, so that later versions read it: unknown fields are ignored, missing ones have defaults.
+
+use serde::{Deserialize, Serialize};
+use windlass_model::{Event, Record};
+
+/// The packing that [`Batch`] writes; rows of the journal name theirs.
+pub(crate) const FORMAT: u32 = 1;
+
+/// The largest batch, in packed bytes: what a reader of the journal holds in memory at a time.
+const BATCH_BYTES: usize = 1 << 20;
+
+#[derive(Serialize)]
+struct LineOut<'a> {
+    #[serde(rename = "d", skip_serializing_if = "is_zero")]
+    delta: i64,
+    #[serde(rename = "e")]
+    event: &'a Event,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    #[serde(rename = "d", default)]
+    delta: i64,
+    #[serde(rename = "e")]
+    event: Event,
+}
+
+fn is_zero(n: &i64) -> bool {
+    *n == 0
+}
+
+/// Records of one run that follow each other, packed.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Batch {
+    /// The number of the first one.
+    pub(crate) first: u64,
+    /// How many there are.
+    pub(crate) count: u64,
+    /// The time of the first one.
+    pub(crate) time: u64,
+    /// One line for each: the milliseconds since the line before, and the event.
+    pub(crate) data: Vec<u8>,
+}
+
+/// Packs records that follow each other into as few batches as their size allows.
+pub(crate) fn pack<'a>(records: impl IntoIterator<Item = &'a Record>) -> serde_json::Result<Vec<Batch>> {
+    let mut batches: Vec<Batch> = Vec::new();
+    let mut last_time = 0;
+    for record in records {
+        if batches.last().is_none_or(|batch| batch.data.len() >= BATCH_BYTES) {
+            last_time = record.time;
+            batches.push(Batch { first: record.seq, count: 0, time: record.time, data: Vec::new() });
+        }
+        let batch = batches.last_mut().expect("one was pushed if there was none");
+        // Clocks go backward at times; the difference wraps and so does the sum when it is read.
+        let delta = record.time.wrapping_sub(last_time) as i64;
+        serde_json::to_writer(&mut batch.data, &LineOut { delta, event: &record.event })?;
+        batch.data.push(b'\n');
+        batch.count += 1;
+        last_time = record.time;
+    }
+    Ok(batches)
+}
+
+/// Reads a batch back.
+pub(crate) fn unpack(first: u64, count: u64, time: u64, data: &[u8]) -> Result<Vec<Record>, String> {
+    let mut records = Vec::with_capacity(usize::try_from(count).unwrap_or(0).min(data.len()));
+    let mut time = time;
+    for (seq, line) in (first..).zip(data.split(|&b| b == b'\n').filter(|line| !line.is_empty())) {
+        let line: Line = serde_json::from_slice(line).map_err(|e| format!("record {seq}: {e}"))?;
+        time = time.wrapping_add(line.delta as u64);
+        records.push(Record { seq, time, event: line.event });
+    }
+    if records.len() as u64 != count {
+        return Err(format!("{count} records were due from {first} on, {} are there", records.len()));
+    }
+    Ok(records)
+}

@@ -1,0 +1,220 @@
+//! The journal in SQLite: one writer thread that commits all that waits in one go, and readers beside it.
+
+mod reader;
+mod schema;
+mod writer;
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::OpenOptions;
+use std::ops::ControlFlow;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+use tokio::sync::watch;
+use windlass_model::{BlobId, Record, RunId};
+
+use self::reader::Readers;
+use self::writer::Writer;
+use crate::memory::check_order;
+use crate::{Durable, Error, Filter, Journal, NewRun, Position, Posted, Result, RunRow, StoredRun};
+
+/// How long a statement waits for another process that writes. Writes take milliseconds; a minute means that
+/// the other process hangs.
+const BUSY: Duration = Duration::from_secs(60);
+
+/// How many pages (of 4 KiB) the log grows to before they are moved into the database: large enough that a
+/// busy run seldom waits for it, small enough that the log stays below some 16 MiB.
+const CHECKPOINT_PAGES: u32 = 4096;
+
+/// To what size the log's file is cut once it was moved.
+const LOG_BYTES: u32 = 32 << 20;
+
+/// The journal in SQLite.
+#[derive(Debug)]
+pub struct Sqlite {
+    writer: Writer,
+    readers: Readers,
+    /// The number of the last record of each run that this process appends to.
+    tails: Mutex<HashMap<RunId, u64>>,
+}
+
+impl Sqlite {
+    /// Opens the database, or makes it; files are for their owner only.
+    pub fn open(path: &Path) -> Result<Self> {
+        create_private(path)?;
+        let mut db = connect(path)?;
+        schema::migrate(&mut db, path)?;
+        Ok(Self { writer: Writer::start(db, path)?, readers: Readers::new(path), tails: Mutex::default() })
+    }
+}
+
+/// Makes the file before SQLite does, whose log and index then get the same mode.
+fn create_private(path: &Path) -> Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => crate::files::sync_parent(path),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(Error::io("cannot make", path, e)),
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || -> rusqlite::Result<Connection> {
+        let db = Connection::open_with_flags(path, flags)?;
+        db.busy_timeout(BUSY)?;
+        db.pragma_update(None, "foreign_keys", true)?;
+        // Counts only for a database that is still empty.
+        db.pragma_update(None, "auto_vacuum", "incremental")?;
+        db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+        db.pragma_update(None, "synchronous", "full")?;
+        db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        db.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES, |_| Ok(()))?;
+        Ok(db)
+    };
+    open().map_err(|e| Error::database(path, e))
+}
+
+impl Journal for Sqlite {
+    fn create(&self, run: &NewRun) -> Result<()> {
+        let run = run.clone();
+        self.writer.call(move |db| writer::create(db, &run))
+    }
+
+    fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Position> {
+        let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
+        let goes_on = |tail: &u64| records.first().is_none_or(|first| first.seq == tail + 1);
+        // Another process may have driven the run since this one did last: then the database knows better.
+        let tail = match tails.get(run).copied().filter(goes_on) {
+            Some(tail) => tail,
+            None => {
+                self.writer.flush()?;
+                self.readers.with(|db| reader::tail(db, run))?
+            }
+        };
+        check_order(run, tail, &records)?;
+        let next = tail + records.len() as u64;
+        match tails.get_mut(run) {
+            Some(known) => *known = next,
+            None => drop(tails.insert(run.clone(), next)),
+        }
+        // Under the lock, so that two threads' records get into the queue in the order that was checked.
+        self.writer.append(run, records)
+    }
+
+    fn durable(&self) -> watch::Receiver<Durable> {
+        self.writer.durable()
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.writer.flush()
+    }
+
+    fn visit(
+        &self,
+        run: &RunId,
+        from_seq: u64,
+        visit: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let mut from = from_seq;
+        while let Some(records) = self.readers.with(|db| reader::batch(db, run, from))? {
+            from = records.last().map_or(from, |last| last.seq + 1);
+            if visit(records).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn runs(&self, filter: &Filter) -> Result<Vec<RunRow>> {
+        self.readers.with(|db| reader::runs(db, filter))
+    }
+
+    fn run(&self, run: &RunId) -> Result<StoredRun> {
+        self.readers.with(|db| reader::run(db, run))
+    }
+
+    fn find(&self, prefix: &str) -> Result<RunId> {
+        let ids = self.readers.with(reader::ids)?;
+        crate::journal::unique_prefix(prefix, ids)
+    }
+
+    fn post(&self, run: &RunId, command: &Value) -> Result<u64> {
+        let (run, command) = (run.clone(), command.to_string());
+        self.writer.call(move |db| writer::post(db, &run, &command))
+    }
+
+    fn posted(&self, run: &RunId, after: u64) -> Result<Vec<Posted>> {
+        self.readers.with(|db| reader::posted(db, run, after))
+    }
+
+    fn settle(&self, run: &RunId, through: u64) -> Result<()> {
+        let run = run.clone();
+        self.writer.call(move |db| writer::settle(db, &run, through))
+    }
+
+    fn refer(&self, run: &RunId, blob: &BlobId, bytes: u64) -> Result<()> {
+        // An unknown run must be the caller's error, not the whole journal's.
+        if !self.tails.lock().unwrap_or_else(PoisonError::into_inner).contains_key(run) {
+            self.readers.with(|db| reader::tail(db, run))?;
+        }
+        self.writer.refer(run, blob, bytes)
+    }
+
+    fn referred(&self) -> Result<BTreeSet<BlobId>> {
+        self.readers.with(reader::referred)
+    }
+
+    fn output_bytes(&self) -> Result<u64> {
+        self.readers.with(reader::output_bytes)
+    }
+
+    fn size(&self, run: &RunId) -> Result<u64> {
+        self.readers.with(|db| reader::size(db, run))
+    }
+
+    fn delete(&self, run: &RunId) -> Result<()> {
+        self.tails.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
+        let run = run.clone();
+        self.writer.call(move |db| writer::delete(db, &run))
+    }
+
+    fn compact(&self) -> Result<()> {
+        self.writer.call(writer::compact)
+    }
+
+    fn verify(&self) -> Result<Vec<String>> {
+        self.writer.flush()?;
+        self.readers.with(reader::verify)
+    }
+}
+
+/// What a statement may fail with before it is known where.
+enum Fault {
+    Sql(rusqlite::Error),
+    Other(Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Fault::Sql(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Fault::Other(error)
+    }
+}
+
+impl Fault {
+    fn at(self, path: &Path) -> Error {
+        match self {
+            Fault::Sql(error) => Error::database(path, error),
+            Fault::Other(error) => error,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The store: the journal, and what lies beside it.
+
+use std::io::Write;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use windlass_model::{BlobId, RunId};
+
+use crate::lease::Leases;
+use crate::memory::Memory;
+use crate::sqlite::Sqlite;
+use crate::{Blobs, Error, Journal, Lease, NewRun, Result, files, scope};
+
+/// How many bytes the kept outputs of all runs may have together, unless [`Store::with_quota`] says otherwise.
+pub const OUTPUT_QUOTA: u64 = 1 << 30;
+
+/// Where runs are remembered: a [`Journal`] (to which it derefs), contents by hash, leases, and each run's
+/// folder. A clone is the same store.
+#[derive(Clone)]
+pub struct Store {
+    journal: Arc<dyn Journal>,
+    blobs: Blobs,
+    leases: Leases,
+    state: Option<Arc<Path>>,
+    quota: u64,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl Deref for Store {
+    type Target = dyn Journal;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.journal
+    }
+}
+
+impl Store {
+    /// Opens the store in the folder `state`, or makes both.
+    pub fn open(state: &Path) -> Result<Self> {
+        scope::make(state)?;
+        let runs = state.join("runs");
+        files::private_folder(&runs)?;
+        Ok(Self {
+            journal: Arc::new(Sqlite::open(&state.join("store.db"))?),
+            blobs: Blobs::folder(&state.join("blobs")),
+            leases: Leases::Folder(runs.into()),
+            state: Some(state.into()),
+            quota: OUTPUT_QUOTA,
+        })
+    }
+
+    /// A store in memory, gone with its last clone. It has no folders, so nobody writes artifacts for it.
+    pub fn memory() -> Self {
+        Self {
+            journal: Arc::new(Memory::default()),
+            blobs: Blobs::memory(),
+            leases: Leases::Memory(Arc::default()),
+            state: None,
+            quota: OUTPUT_QUOTA,
+        }
+    }
+
+    /// A store over another journal (one that fails on purpose, for tests), otherwise like this one.
+    #[must_use]
+    pub fn with_journal(self, journal: Arc<dyn Journal>) -> Self {
+        Self { journal, ..self }
+    }
+
+    /// Another bound on the kept outputs of all runs together, in bytes.
+    #[must_use]
+    pub fn with_quota(self, quota: u64) -> Self {
+        Self { quota, ..self }
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> &Arc<dyn Journal> {
+        &self.journal
+    }
+
+    /// Contents by their hash.
+    pub fn blobs(&self) -> &Blobs {
+        &self.blobs
+    }
+
+    /// The state folder; none in memory.
+    pub fn state(&self) -> Option<&Path> {
+        self.state.as_deref()
+    }
+
+    /// The folder of a run's artifacts; none in memory. It may not be there yet.
+    pub fn run_folder(&self, run: &RunId) -> Option<PathBuf> {
+        Some(self.state()?.join("runs").join(run.as_str()))
+    }
+
+    /// Writes the run down, once all that it stands on is in the store; durable when it returns.
+    pub fn create(&self, run: &NewRun) -> Result<()> {
+        if let Some(missing) = run.blobs.iter().find(|blob| !self.blobs.has(blob)) {
+            return Err(Error::NoBlob(missing.clone()));
+        }
+        self.journal.create(run)
+    }
+
+    /// Claims the run for this process, until the lease is dropped or the process ends. A driver takes it
+    /// before it creates or resumes the run.
+    pub fn lease(&self, run: &RunId) -> Result<Lease> {
+        self.leases.take(run)
+    }
+
+    /// Whether some driver holds the run. One that is `running` and not driven was cut off.
+    pub fn is_driven(&self, run: &RunId) -> bool {
+        self.leases.is_held(run)
+    }
+
+    /// Keeps a whole output for as long as the run is kept. None where the quota has no room for it: then
+    /// only what the step's result quotes of it remains.
+    pub fn keep_output(&self, run: &RunId, content: &[u8]) -> Result<Option<BlobId>> {
+        if self.journal.output_bytes()?.saturating_add(content.len() as u64) > self.quota {
+            return Ok(None);
+        }
+        let mut draft = self.blobs.draft()?;
+        draft.write_all(content).map_err(|e| Error::io("cannot write to", Path::new("blobs"), e))?;
+        self.keep_draft(run, draft)
+    }
+
+    /// Keeps an output that came in pieces, as [`Store::keep_output`] does.
+    pub fn keep_draft(&self, run: &RunId, draft: crate::BlobDraft) -> Result<Option<BlobId>> {
+        if self.journal.output_bytes()?.saturating_add(draft.bytes()) > self.quota {
+            return Ok(None);
+        }
+        let (id, bytes) = draft.keep()?;
+        self.journal.refer(run, &id, bytes)?;
+        Ok(Some(id))
+    }
+}
