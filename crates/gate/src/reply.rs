@@ -5,7 +5,6 @@ use similar::TextDiff;
 
 /// What came of one run, with Ansible's names.
 #[derive(Debug, Clone, Default, PartialEq)]
-#[must_use]
 pub struct Reply {
     /// Whether the host is now other than before, or would be (check mode).
     pub changed: bool,

@@ -15,7 +15,7 @@ pub(crate) const GRACE: Duration = Duration::from_secs(2);
 const KILL: Duration = Duration::from_secs(5);
 
 /// How often the group is looked at while it ends.
-const TICK: Duration = Duration::from_millis(10);
+const TICK: Duration = Duration::from_millis(20);
 
 /// The group that a child leads. Its number stays taken while any process of it lives.
 pub(super) struct Group(Option<Pid>);
@@ -35,10 +35,9 @@ impl Group {
         self.signal(Signal::TERM);
         // A stopped process takes its SIGTERM only once it goes on.
         self.signal(Signal::CONT);
-        if !self.gone(child, GRACE, wait) {
-            self.signal(Signal::KILL);
-            self.gone(child, KILL, wait);
-        }
+        self.gone(child, GRACE, wait);
+        self.signal(Signal::KILL);
+        self.gone(child, KILL, wait);
     }
 
     fn signal(&self, signal: Signal) {
@@ -48,18 +47,35 @@ impl Group {
         }
     }
 
-    /// Waits until the child is reaped and no process of its group is left.
-    fn gone(&self, child: &mut Child, limit: Duration, wait: &mut dyn FnMut(Duration)) -> bool {
+    /// Waits until the child is reaped and no process of its group runs.
+    fn gone(&self, child: &mut Child, limit: Duration, wait: &mut dyn FnMut(Duration)) {
         let end = Instant::now() + limit;
-        loop {
-            let reaped = !matches!(child.try_wait(), Ok(None));
-            if reaped && self.0.is_none_or(|group| test_kill_process_group(group).is_err()) {
-                return true;
-            }
-            if Instant::now() >= end {
-                return false;
-            }
+        while Instant::now() < end && (matches!(child.try_wait(), Ok(None)) || self.runs()) {
             wait(TICK);
         }
     }
+
+    fn runs(&self) -> bool {
+        self.0.is_some_and(|group| test_kill_process_group(group).is_ok() && runs(group))
+    }
+}
+
+/// Whether a process of the group runs, and does not only wait to be reaped. Orphans wait for the first
+/// process of the system, which in many containers never reaps.
+#[cfg(target_os = "linux")]
+fn runs(group: Pid) -> bool {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return true };
+    processes.flatten().any(|process| {
+        let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+        // The name before it may hold anything, spaces and parentheses too.
+        let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let (state, pgrp) = (fields.next(), fields.nth(1));
+        pgrp.and_then(|pgrp| pgrp.parse().ok()) == Some(group.as_raw_pid())
+            && !matches!(state, Some("Z" | "X"))
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn runs(_: Pid) -> bool {
+    true
 }

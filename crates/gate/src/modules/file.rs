@@ -217,7 +217,7 @@ fn touch(task: &Task<'_>) -> Result<Done, Error> {
     if state_of(&path)? == "absent" {
         done.changed = true;
         if !task.cx.check {
-            make(task, &path, &mut done)?;
+            make(task, &path)?;
         }
         return Ok(done);
     }
@@ -226,12 +226,12 @@ fn touch(task: &Task<'_>) -> Result<Done, Error> {
 }
 
 /// Makes an empty file, or none at all if it cannot have its attributes.
-fn make(task: &Task<'_>, path: &Path, done: &mut Done) -> Result<(), Error> {
+fn make(task: &Task<'_>, path: &Path) -> Result<(), Error> {
     OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io("create", path))?;
-    let settled = task.settle(path, done);
+    let settled = task.want.settle(path, task.cx).and_then(|_| task.times.settle(path, task.cx));
     if settled.is_err() {
         // The reason for which it cannot stay is what counts.
         let _ = fs::remove_file(path);
     }
-    settled
+    settled.map(drop)
 }

@@ -26,6 +26,7 @@ table! {
     shell::Shell,
     stat::Stat,
     template::Template,
+    wait_for::WaitFor,
 }
 
 /// The module of this name; `ansible.builtin.` and `ansible.legacy.` before it change nothing.

@@ -1,0 +1,13 @@
+//! What the modules do to a host, tried on this one.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+mod command;
+mod copy;
+mod env;
+mod faults;
+mod file;
+mod stat;
+mod sweep;
+mod talk;
+mod wait_for;
