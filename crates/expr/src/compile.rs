@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::explain::syntax_error;
 use crate::limits;
 use crate::refs::{References, path};
-use crate::rewrite::{self, Rewritten};
+use crate::rewrite::{self, Dialect, Rewritten};
 
 /// The compiled form of an expression.
 pub(crate) struct Compiled {
@@ -21,12 +21,20 @@ pub(crate) struct Compiled {
 
 /// What a template's text turned out to be.
 pub(crate) enum Body {
-    /// No Jinja in it.
+    /// No Jinja that does anything.
     Literal(String),
     /// One `{{ expression }}` and nothing else.
     Single(Compiled),
-    /// A text with holes: an environment that holds it as its one template.
-    Text(Box<minijinja::Environment<'static>>, Rewritten),
+    /// A text with holes.
+    Text(Box<Text>),
+}
+
+/// A text with holes: an environment that holds it as its one template.
+pub(crate) struct Text {
+    pub env: minijinja::Environment<'static>,
+    pub rewritten: Rewritten,
+    /// Whether it writes nowhere but to its end, so that one can tell what it writes.
+    pub direct: bool,
 }
 
 /// The name of a text in its own environment.
@@ -37,26 +45,33 @@ pub(crate) fn expression(source: &str) -> Result<(Compiled, References), Error> 
     limits::check(source, true, &SyntaxConfig::default())?;
     let tree = parse_expr(source).map_err(|e| syntax_error(&e, source))?;
     let references = References::of_expression(&tree);
-    Ok((compiled(source, &tree)?, references))
+    Ok((compiled(source, &tree, &Dialect::DOCUMENT)?, references))
 }
 
 /// Compiles a template.
-pub(crate) fn template(source: &str, syntax: SyntaxConfig) -> Result<(Body, References), Error> {
+pub(crate) fn template(
+    source: &str,
+    syntax: SyntaxConfig,
+    dialect: &Dialect<'_>,
+) -> Result<(Body, References), Error> {
     limits::check(source, false, &syntax)?;
     let tree = parse(source, NAME, syntax).map_err(|e| syntax_error(&e, source))?;
     let references = References::of_template(&tree);
-    let Stmt::Template(root) = &tree else { return Ok((Body::Literal(source.to_owned()), references)) };
-    let body = match root.children.as_slice() {
+    let children = match &tree {
+        Stmt::Template(root) => root.children.as_slice(),
+        _ => &[],
+    };
+    let body = match children {
         [] => Body::Literal(String::new()),
-        [Stmt::EmitRaw(raw)] => Body::Literal(raw.raw.to_owned()),
-        [Stmt::EmitExpr(emit)] => Body::Single(compiled(source, &emit.expr)?),
-        _ => text(source, &tree)?,
+        [Stmt::EmitRaw(raw)] => Body::Literal(dialect.newlines(raw.raw).into_owned()),
+        [Stmt::EmitExpr(emit)] => Body::Single(compiled(source, &emit.expr, dialect)?),
+        _ => Body::Text(Box::new(text(source, &tree, dialect)?)),
     };
     Ok((body, references))
 }
 
-fn compiled(source: &str, tree: &Expr<'_>) -> Result<Compiled, Error> {
-    let rewritten = rewrite::expression(source, tree)?;
+fn compiled(source: &str, tree: &Expr<'_>, dialect: &Dialect<'_>) -> Result<Compiled, Error> {
+    let rewritten = rewrite::expression(source, tree, dialect)?;
     let expression = environment()
         .compile_expression_owned(rewritten.source.clone())
         .map_err(|e| in_original(&e, source, &rewritten))?;
@@ -64,12 +79,12 @@ fn compiled(source: &str, tree: &Expr<'_>) -> Result<Compiled, Error> {
     Ok(Compiled { expression, rewritten, path })
 }
 
-fn text(source: &str, tree: &Stmt<'_>) -> Result<Body, Error> {
-    let rewritten = rewrite::template(source, tree)?;
+fn text(source: &str, tree: &Stmt<'_>, dialect: &Dialect<'_>) -> Result<Text, Error> {
+    let (rewritten, direct) = rewrite::template(source, tree, dialect)?;
     let mut env = environment().clone();
     env.add_template_owned(NAME, rewritten.source.clone())
         .map_err(|e| in_original(&e, source, &rewritten))?;
-    Ok(Body::Text(Box::new(env), rewritten))
+    Ok(Text { env, rewritten, direct })
 }
 
 /// An error of the engine about the rewritten text: too deep, too large for it.

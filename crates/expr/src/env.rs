@@ -7,7 +7,7 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use crate::error::{Error, ErrorKind};
 use crate::meter::{self, FUEL};
 use crate::nearest::nearest;
-use crate::{filters, functions, methods, ops, repr, verdicts};
+use crate::{emitted, filters, functions, methods, ops, repr, verdicts};
 
 pub(crate) use functions::{FUNCTIONS, IMPURE_FUNCTIONS};
 
@@ -41,7 +41,9 @@ fn build() -> Environment<'static> {
     // Only in debug mode does an error tell where it happened and which name was undefined.
     env.set_debug(true);
     env.set_formatter(|out, _, value| {
-        if value.is_none() {
+        emitted::note(value);
+        // The engine refuses undefined values before; what arrives here is an `if` without its `else`.
+        if value.is_none() || value.is_undefined() {
             return Ok(());
         }
         match value.as_str() {

@@ -37,6 +37,9 @@ fn described(error: &Inner, scope: &Value) -> Error {
         return undefined(name, scope);
     }
     match error.kind() {
+        _ if detail.starts_with("cannot convert undefined") => {
+            Error::new(ErrorKind::Undefined, "a value is undefined")
+        }
         InnerKind::UndefinedError => Error::new(ErrorKind::Undefined, "a value is undefined"),
         InnerKind::UnknownMethod => Error::new(ErrorKind::Unknown, detail),
         InnerKind::WriteFailure => Error::limit("the rendered text is too long"),

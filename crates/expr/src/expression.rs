@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::explain::{self, runtime_error};
 use crate::meter::Metered;
 use crate::refs::References;
+use crate::rewrite::Rewritten;
 
 /// A bare expression: `version != ''`. Braces around it are tolerated. Cloning is cheap.
 #[derive(Clone)]
@@ -52,7 +53,7 @@ impl Expression {
     pub fn eval(&self, scope: &Value) -> Result<serde_json::Value, Error> {
         let _metered = Metered::start();
         let value = evaluate(&self.0.compiled, scope).map_err(|e| self.shifted(e))?;
-        to_data(&value, &self.0.compiled, scope).map_err(|e| self.shifted(e))
+        to_data(&value, &self.0.compiled.rewritten, scope).map_err(|e| self.shifted(e))
     }
 
     /// Whether the result is true as Python sees it: everything but `false`, `none`, zero and what is empty.
@@ -98,8 +99,12 @@ pub(crate) fn evaluate(compiled: &Compiled, scope: &Value) -> Result<Value, Erro
 }
 
 /// The result as data; an undefined value can hide in a list, a function in a map.
-pub(crate) fn to_data(value: &Value, compiled: &Compiled, scope: &Value) -> Result<serde_json::Value, Error> {
-    json_of(value).map_err(|e| runtime_error(&e, &compiled.rewritten, scope))
+pub(crate) fn to_data(
+    value: &Value,
+    rewritten: &Rewritten,
+    scope: &Value,
+) -> Result<serde_json::Value, Error> {
+    json_of(value).map_err(|e| runtime_error(&e, rewritten, scope))
 }
 
 fn undefined_result(compiled: &Compiled, scope: &Value) -> Error {

@@ -20,6 +20,7 @@
 mod args;
 mod compile;
 mod convert;
+mod emitted;
 mod env;
 mod error;
 mod explain;

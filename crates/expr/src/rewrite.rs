@@ -5,6 +5,8 @@
 //! (`a + b` → `a|op.add(b)`), chains under `default` and `is defined` become forgiving look-ups, and
 //! literal text becomes output that is metered. A list of marks leads from the new text back to the old.
 
+use std::borrow::Cow;
+
 use minijinja::Value;
 use minijinja::machinery::Span;
 use minijinja::machinery::ast::{BinOpKind, Call, CallArg, CompareOpKind, Expr, Macro, Stmt, UnaryOpKind};
@@ -30,32 +32,66 @@ impl Rewritten {
     }
 }
 
+/// In what the texts of documents differ from template files.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dialect<'a> {
+    /// Whether a backslash in a string is an escape. In a document it is not, as in Ansible: `'\1'` are two
+    /// signs there, so that patterns need no doubling. In a file, `'\n'` is a newline.
+    pub escapes: bool,
+    /// What a newline of the text becomes.
+    pub newline: &'a str,
+}
+
+impl Dialect<'_> {
+    /// The dialect of documents.
+    pub(crate) const DOCUMENT: Dialect<'static> = Dialect { escapes: false, newline: "\n" };
+
+    /// A literal part of the text with its newlines as they are wanted.
+    pub(crate) fn newlines<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.newline == "\n" && !text.contains('\r') {
+            return Cow::Borrowed(text);
+        }
+        text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', self.newline).into()
+    }
+}
+
 /// Rewrites a bare expression.
-pub(crate) fn expression(source: &str, expr: &Expr<'_>) -> Result<Rewritten, Error> {
-    let mut writer =
-        Writer { source, out: Rewritten::default(), callable: vec!["loop".to_owned(), "caller".to_owned()] };
+pub(crate) fn expression(source: &str, expr: &Expr<'_>, dialect: &Dialect<'_>) -> Result<Rewritten, Error> {
+    let mut writer = Writer::new(source, dialect);
     writer.expr(expr)?;
     Ok(writer.out)
 }
 
-/// Rewrites a template.
-pub(crate) fn template(source: &str, root: &Stmt<'_>) -> Result<Rewritten, Error> {
-    let mut writer =
-        Writer { source, out: Rewritten::default(), callable: vec!["loop".to_owned(), "caller".to_owned()] };
+/// Rewrites a template. The flag says whether it writes only to its end: no block, macro or filter catches
+/// what is written.
+pub(crate) fn template(
+    source: &str,
+    root: &Stmt<'_>,
+    dialect: &Dialect<'_>,
+) -> Result<(Rewritten, bool), Error> {
+    let mut writer = Writer::new(source, dialect);
     writer.statement(root)?;
-    Ok(writer.out)
+    Ok((writer.out, !writer.catches))
 }
 
 struct Writer<'s> {
     source: &'s str,
+    dialect: &'s Dialect<'s>,
     out: Rewritten,
+    /// Whether a part of the text catches what is written in it.
+    catches: bool,
     /// Names that the text may call besides the functions: its macros and variables.
     callable: Vec<String>,
 }
 
 type Done = Result<(), Error>;
 
-impl Writer<'_> {
+impl<'s> Writer<'s> {
+    fn new(source: &'s str, dialect: &'s Dialect<'s>) -> Writer<'s> {
+        let callable = vec!["loop".to_owned(), "caller".to_owned()];
+        Writer { source, dialect, out: Rewritten::default(), catches: false, callable }
+    }
+
     fn put(&mut self, text: &str) {
         self.out.source.push_str(text);
     }
@@ -90,7 +126,7 @@ impl Writer<'_> {
             Stmt::EmitRaw(raw) if raw.raw.is_empty() => {}
             Stmt::EmitRaw(raw) => {
                 self.put("{{ ");
-                self.string(raw.raw);
+                self.string(&self.dialect.newlines(raw.raw));
                 self.put(" }}");
             }
             Stmt::EmitExpr(emit) => {
@@ -143,6 +179,7 @@ impl Writer<'_> {
                 self.end_tag();
             }
             Stmt::SetBlock(set) => {
+                self.catches = true;
                 self.tag("set");
                 self.target(&set.target)?;
                 if let Some(filter) = &set.filter {
@@ -154,6 +191,7 @@ impl Writer<'_> {
                 self.close("endset");
             }
             Stmt::FilterBlock(block) => {
+                self.catches = true;
                 self.tag("filter");
                 self.filter_chain(&block.filter)?;
                 self.end_tag();
@@ -161,12 +199,14 @@ impl Writer<'_> {
                 self.close("endfilter");
             }
             Stmt::Macro(declaration) => {
+                self.catches = true;
                 self.callable.push(declaration.name.to_owned());
                 self.tag("macro");
                 self.put(declaration.name);
                 self.macro_rest(declaration, "endmacro")?;
             }
             Stmt::CallBlock(block) => {
+                self.catches = true;
                 self.put("{% call(");
                 self.parameters(&block.macro_decl)?;
                 self.put(") ");
@@ -209,13 +249,16 @@ impl Writer<'_> {
     /// The left side of an assignment.
     fn target(&mut self, target: &Expr<'_>) -> Done {
         match target {
-            Expr::List(list) => {
-                for item in &list.items {
-                    self.grouped_target(item)?;
-                    self.put(", ");
-                }
+            Expr::List(list) if list.items.len() == 1 => {
+                self.put("(");
+                self.grouped_target(&list.items[0])?;
+                self.put(",)");
                 Ok(())
             }
+            Expr::List(list) => list.items.iter().enumerate().try_for_each(|(index, item)| {
+                self.comma(index);
+                self.grouped_target(item)
+            }),
             Expr::Var(var) => {
                 self.callable.push(var.id.to_owned());
                 self.expr(target)
@@ -225,7 +268,7 @@ impl Writer<'_> {
     }
 
     fn grouped_target(&mut self, target: &Expr<'_>) -> Done {
-        let group = matches!(target, Expr::List(_));
+        let group = matches!(target, Expr::List(list) if list.items.len() > 1);
         self.put(if group { "(" } else { "" });
         self.target(target)?;
         self.put(if group { ")" } else { "" });
@@ -567,9 +610,29 @@ impl Writer<'_> {
                 Ok(number) if number.is_finite() => self.put(&format!("{number:?}")),
                 _ => return Err(Error::syntax("the number is too large", span.start_offset as usize)),
             },
-            _ => self.string(value.as_str().unwrap_or_default()),
+            _ => match self.plain_literal(span) {
+                Some(text) => self.string(&text),
+                None => self.string(value.as_str().unwrap_or_default()),
+            },
         }
         Ok(())
+    }
+
+    /// The signs between the quotes of a string as they stand in the source, if they are to be taken so.
+    fn plain_literal(&self, span: Span) -> Option<String> {
+        let literal = self.source.get(span.start_offset as usize..span.end_offset as usize)?;
+        if self.dialect.escapes || !literal.contains('\\') {
+            return None;
+        }
+        let mut out = String::new();
+        let mut rest = literal;
+        while let Some(quote @ ('\'' | '"')) = rest.chars().next() {
+            let inner = &rest[1..];
+            let end = closing(inner, quote)?;
+            out.push_str(&inner[..end]);
+            rest = inner[end + 1..].trim_start();
+        }
+        Some(out)
     }
 
     fn string(&mut self, text: &str) {
@@ -600,6 +663,20 @@ impl Writer<'_> {
         Err(Error::syntax(format!("`tasks.{id}` reads as a subtraction"), offset)
             .hint(format!("write `tasks['{id}']`")))
     }
+}
+
+/// Where a string ends: at the first quote without a backslash before it.
+fn closing(text: &str, quote: char) -> Option<usize> {
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            c if c == quote => return Some(at),
+            _ => {}
+        }
+    }
+    None
 }
 
 fn unsupported(tag: &str, span: Span) -> Error {

@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use minijinja::Value;
 use minijinja::syntax::SyntaxConfig;
+use serde_json::Value as Json;
 
-use crate::compile::{self, Body, NAME};
+use crate::compile::{self, Body, NAME, Text};
+use crate::emitted::Watch;
 use crate::error::{Error, ErrorKind};
 use crate::explain::runtime_error;
 use crate::expression::{evaluate, to_data};
 use crate::meter::{MAX_OUTPUT, Metered};
 use crate::refs::References;
 use crate::repr;
-use crate::rewrite::Rewritten;
+use crate::rewrite::Dialect;
 
 /// How a text is read: the parameters of Ansible's `template` module, with its defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +55,8 @@ impl TextOptions {
         syntax
             .trim_blocks(self.trim_blocks)
             .lstrip_blocks(self.lstrip_blocks)
-            .keep_trailing_newline(true)
+            // Newlines at the end are counted and topped up instead, as Ansible does.
+            .keep_trailing_newline(false)
             .block_delimiters(self.block.0.clone(), self.block.1.clone())
             .variable_delimiters(self.variable.0.clone(), self.variable.1.clone())
             .comment_delimiters(self.comment.0.clone(), self.comment.1.clone());
@@ -73,15 +76,26 @@ struct Inner {
 }
 
 impl Template {
-    /// Parses a text with the usual delimiters.
+    /// Parses a text of a document. A backslash in a string of an expression is itself there, as in Ansible:
+    /// `'\1'` needs no doubling.
     pub fn parse(source: &str) -> Result<Template, Error> {
-        Template::parse_with(source, &TextOptions::default())
+        if !["{{", "{%", "{#"].iter().any(|open| source.contains(open)) {
+            let (body, references) = (Body::Literal(source.to_owned()), References::default());
+            let newline = "\n".to_owned();
+            return Ok(Template(Arc::new(Inner { source: source.to_owned(), body, references, newline })));
+        }
+        Template::new(source, &TextOptions::default(), &Dialect::DOCUMENT)
     }
 
-    /// Parses a text as the `template` module was told to.
+    /// Parses a template file, as the `template` module was told to. A backslash in a string of an
+    /// expression is an escape there: `'\n'` is a newline.
     pub fn parse_with(source: &str, options: &TextOptions) -> Result<Template, Error> {
-        let (body, references) = compile::template(source, options.syntax()?)?;
-        let newline = options.newline_sequence.clone();
+        Template::new(source, options, &Dialect { escapes: true, newline: &options.newline_sequence })
+    }
+
+    fn new(source: &str, options: &TextOptions, dialect: &Dialect<'_>) -> Result<Template, Error> {
+        let (body, references) = compile::template(source, options.syntax()?, dialect)?;
+        let newline = dialect.newline.to_owned();
         Ok(Template(Arc::new(Inner { source: source.to_owned(), body, references, newline })))
     }
 
@@ -92,7 +106,7 @@ impl Template {
 
     /// Whether there is no Jinja in it at all: it renders to itself.
     pub fn is_literal(&self) -> bool {
-        matches!(self.0.body, Body::Literal(_))
+        matches!(&self.0.body, Body::Literal(text) if self.topped_up(text.clone()) == self.0.source)
     }
 
     /// The variables that it refers to.
@@ -100,12 +114,27 @@ impl Template {
         &self.0.references
     }
 
-    /// Renders to a value: a text that is one `{{ expression }}` alone keeps the expression's type, every
-    /// other becomes a string.
-    pub fn render(&self, scope: &Value) -> Result<serde_json::Value, Error> {
-        let Body::Single(compiled) = &self.0.body else { return self.render_text(scope).map(Into::into) };
+    /// Renders to a value. A text that is one `{{ expression }}` alone keeps the expression's type, and so
+    /// does one that writes a single value (`{% if a %}{{ list }}{% endif %}`); every other becomes a string.
+    pub fn render(&self, scope: &Value) -> Result<Json, Error> {
         let _metered = Metered::start();
-        to_data(&evaluate(compiled, scope)?, compiled, scope)
+        match &self.0.body {
+            Body::Literal(text) => Ok(Json::String(self.topped_up(text.clone()))),
+            Body::Single(compiled) => {
+                let value = evaluate(compiled, scope)?;
+                to_data(&value, &compiled.rewritten, scope).map(|json| self.topped_up_json(json))
+            }
+            Body::Text(text) => {
+                let watch = Watch::start();
+                let written = render_body(text, scope)?;
+                match watch.only().filter(|value| text.direct && !value.is_undefined()) {
+                    Some(value) => {
+                        to_data(&value, &text.rewritten, scope).map(|json| self.topped_up_json(json))
+                    }
+                    None => Ok(Json::String(self.topped_up(written))),
+                }
+            }
+        }
     }
 
     /// Renders to text, as Python would write it: `True`, `['a', 'b']`; but `none` is the empty text.
@@ -120,12 +149,26 @@ impl Template {
                     false => repr::text(&value).map_err(|e| runtime_error(&e, &compiled.rewritten, scope))?,
                 }
             }
-            Body::Text(env, rewritten) => render_body(env, rewritten, scope)?,
+            Body::Text(text) => render_body(text, scope)?,
         };
-        Ok(match self.0.newline.as_str() {
-            "\n" => text,
-            newline => text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', newline),
-        })
+        Ok(self.topped_up(text))
+    }
+
+    /// The text with as many newlines at its end as the source has: Jinja drops the last one, and those
+    /// after blocks.
+    fn topped_up(&self, mut text: String) -> String {
+        let newlines = |text: &str| text.len() - text.trim_end_matches('\n').len();
+        for _ in newlines(&text)..newlines(&self.0.source) {
+            text.push_str(&self.0.newline);
+        }
+        text
+    }
+
+    fn topped_up_json(&self, json: Json) -> Json {
+        match json {
+            Json::String(text) => Json::String(self.topped_up(text)),
+            other => other,
+        }
     }
 }
 
@@ -135,15 +178,12 @@ impl fmt::Debug for Template {
     }
 }
 
-fn render_body(
-    env: &minijinja::Environment<'static>,
-    rewritten: &Rewritten,
-    scope: &Value,
-) -> Result<String, Error> {
+fn render_body(text: &Text, scope: &Value) -> Result<String, Error> {
     let mut out = Limited(Vec::new());
-    env.get_template(NAME)
+    text.env
+        .get_template(NAME)
         .and_then(|template| template.render_captured_to(scope.clone(), &mut out).map(drop))
-        .map_err(|e| runtime_error(&e, rewritten, scope))?;
+        .map_err(|e| runtime_error(&e, &text.rewritten, scope))?;
     String::from_utf8(out.0).map_err(|_| Error::new(ErrorKind::Value, "the text is not UTF-8"))
 }
 

@@ -92,9 +92,12 @@ fn abs(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     }
 }
 
-/// Rounds to a float, halves to the even neighbour as Python does.
+/// Rounds halves to the even neighbour as Python does. Integers stay integers.
 fn round(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     let value = number(args)?;
+    if args.input().is_integer() && args.text_or("method", "common")? == "common" {
+        return round_integer(args);
+    }
     let precision = args.int("precision")?.unwrap_or(0).clamp(-308, 308) as i32;
     let scaled = |step: fn(f64) -> f64| step(value * 10f64.powi(precision)) / 10f64.powi(precision);
     Ok(Value::from(match args.text_or("method", "common")?.as_str() {
@@ -105,6 +108,16 @@ fn round(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
         "common" => scaled(f64::round_ties_even),
         _ => return Err(args.error("knows the methods common, ceil and floor")),
     }))
+}
+
+fn round_integer(args: &Args<'_>) -> Result<Value, Error> {
+    let value = i128::try_from(args.input().clone())?;
+    let digits = args.int("precision")?.unwrap_or(0).min(0).unsigned_abs();
+    let step = u32::try_from(digits).ok().and_then(|digits| 10i128.checked_pow(digits));
+    let Some(step) = step else { return Ok(Value::from(0)) };
+    let (down, rest) = (value.div_euclid(step), value.rem_euclid(step));
+    let up = 2 * rest > step || (2 * rest == step && down % 2 != 0);
+    Ok(integer((down + i128::from(up)) * step))
 }
 
 const UNITS: &str = "YZEPTGMK";

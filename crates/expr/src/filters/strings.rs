@@ -159,8 +159,11 @@ fn truncate(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
 
 /// `'%s-%s' | format(a, b)`.
 fn format(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
-    let values = minijinja::value::Tuple::from(args.rest().to_vec());
-    percent::format(&args.input_text()?, &Value::from(values)).map(Value::from)
+    let values = match args.all_named() {
+        Some(named) if args.rest().is_empty() => named,
+        _ => Value::from(minijinja::value::Tuple::from(args.rest().to_vec())),
+    };
+    percent::format(&args.input_text()?, &values).map(Value::from)
 }
 
 /// Each line behind a comment sign, with empty comment lines around.

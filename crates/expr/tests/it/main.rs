@@ -1,3 +1,4 @@
 //! Tests of `windlass-expr` through its public face.
 
+mod corpus;
 mod expressions;

@@ -1,0 +1,32 @@
+//! The corpus: what Ansible makes of each text (see `corpus.py`), and what we make of it.
+
+use serde_json::Value as Json;
+use windlass_expr::{Scope, Template};
+
+/// Texts on which we differ by intent, with the reason.
+const DIFFERENT: &[(&str, &str)] = &[];
+
+#[test]
+fn texts_mean_what_they_mean_in_ansible() {
+    let corpus: Json = serde_json::from_str(include_str!("corpus.json")).unwrap();
+    let scope = Scope::from_json(&corpus["scope"]);
+    let cases = corpus["cases"].as_array().unwrap();
+    let mut wrong = Vec::new();
+    for case in cases {
+        let text = case["text"].as_str().unwrap();
+        let ours = Template::parse(text).and_then(|template| template.render(&scope));
+        let same = match (&ours, case.get("result")) {
+            (Ok(ours), Some(theirs)) => ours == theirs,
+            (Err(_), None) => true,
+            _ => false,
+        };
+        let excused = DIFFERENT.iter().any(|(different, _)| *different == text);
+        if same == excused {
+            wrong.push(format!(
+                "{text:?}\n    ours   {ours:?}\n    theirs {}",
+                case.get("result").unwrap_or(&Json::Null)
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
