@@ -233,8 +233,6 @@ codes! {
     BadArgument = "WL0901",
     /// A variable on the command line cannot be read.
     BadVariable = "WL0902",
-    /// No run of this folder has that id.
-    NoSuchRun = "WL0903",
     /// No step of the run waits for an answer.
     NothingWaits = "WL0905",
     /// A file or a folder cannot be used.

@@ -1,0 +1,42 @@
+//! How the program ends, as other programs see it.
+
+use std::process::ExitCode;
+
+use windlass_model::RunStatus;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All went well: status 0.
+    Done,
+    /// Something failed that a person can act on, usage errors included: status 1.
+    Failed,
+    /// It was stopped on the way, in order: status 2.
+    Stopped,
+}
+
+impl Exit {
+    /// How a command ends whose run ended so.
+    pub(crate) fn of(status: RunStatus) -> Self {
+        match status {
+            RunStatus::Completed => Exit::Done,
+            RunStatus::Failed | RunStatus::Aborted => Exit::Failed,
+            RunStatus::Pending | RunStatus::Running | RunStatus::Interrupted => Exit::Stopped,
+        }
+    }
+
+    /// The status, as a number.
+    pub(crate) fn status(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Stopped => 2,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit.status())
+    }
+}

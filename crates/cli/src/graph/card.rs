@@ -1,0 +1,91 @@
+//! What a picture shows of each task: its name, what it does, its stage, and in a run its state.
+
+use std::sync::Arc;
+
+use windlass_model::{At, Plan, RunState};
+
+use crate::render::{Mark, duration, tame, task_mark};
+
+/// A picture's content.
+#[derive(Clone, Debug)]
+pub(crate) struct Picture {
+    /// What stands above it.
+    pub(crate) title: String,
+    /// What stands below the title.
+    pub(crate) subtitle: String,
+    /// The tasks, in the plan's order.
+    pub(crate) cards: Vec<Card>,
+    /// Which task needs which: `(needed, needing)`.
+    pub(crate) edges: Vec<(usize, usize)>,
+    /// The stages' names.
+    pub(crate) stages: Vec<String>,
+}
+
+/// A task in a picture.
+#[derive(Clone, Debug)]
+pub(crate) struct Card {
+    /// The task's id.
+    pub(crate) title: String,
+    /// What it does: the actions of its steps.
+    pub(crate) subtitle: String,
+    /// What it is for.
+    pub(crate) description: String,
+    /// The index of its stage.
+    pub(crate) stage: Option<usize>,
+    /// Its state in a run.
+    pub(crate) mark: Option<Mark>,
+}
+
+impl Picture {
+    /// The picture of a plan.
+    pub(crate) fn of_plan(plan: &Plan) -> Self {
+        let edges = plan.tasks.iter().enumerate();
+        let edges = edges.flat_map(|(to, task)| task.needs.iter().map(move |&from| (from as usize, to)));
+        let count = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
+        let steps: usize = plan.tasks.iter().map(|task| task.steps.len()).sum();
+        Self {
+            title: tame(&plan.name),
+            subtitle: format!("{} · {}", count(plan.tasks.len(), "task"), count(steps, "step")),
+            cards: plan.tasks.iter().map(card).collect(),
+            edges: edges.collect(),
+            stages: plan.stages.iter().map(|stage| stage.name.to_string()).collect(),
+        }
+    }
+
+    /// The picture of a run: its plan, with each task's state.
+    pub(crate) fn of_run(state: &RunState, id: &str) -> Self {
+        let mut picture = Self::of_plan(state.plan());
+        picture.subtitle = format!("{} · {} · run {id}", picture.subtitle, state.status.word());
+        for (task, card) in picture.cards.iter_mut().enumerate() {
+            card.mark = Some(task_mark(state, task as u32));
+            let ms = longest(state, task as u32);
+            if ms > 0 {
+                card.subtitle = format!("{} · {}", duration(ms), card.subtitle);
+            }
+        }
+        picture
+    }
+}
+
+fn card(task: &windlass_model::Task) -> Card {
+    let mut actions: Vec<Arc<str>> = task.body().iter().map(|step| step.action.clone()).collect();
+    actions.dedup();
+    Card {
+        title: task.id.to_string(),
+        subtitle: tame(&actions.join(", ")),
+        description: tame(&task.more().description),
+        stage: task.stage.map(|stage| stage as usize),
+        mark: None,
+    }
+}
+
+/// The time of the host that took longest.
+fn longest(state: &RunState, task: u32) -> u64 {
+    let spec = &state.plan().tasks[task as usize];
+    let steps = 0..spec.steps.len() as u32;
+    let time = |host: u32| -> u64 {
+        let at = |step| At { task, step, host, item: None };
+        steps.clone().filter_map(|step| state.step(at(step))).map(|run| u64::from(run.duration_ms)).sum()
+    };
+    (0..state.plan().hosts_of(spec).len() as u32).map(time).max().unwrap_or(0)
+}
