@@ -57,14 +57,25 @@ pub trait Action: Send + Sync + 'static {
 }
 
 /// What an immediate action and an estimate are given.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Call<'a> {
     /// The parameters, rendered.
     pub input: &'a Value,
-    /// What expressions see.
-    pub scope: &'a windlass_expr::Value,
     /// Whether nothing may be changed.
     pub check: bool,
+    scope: &'a dyn Fn() -> windlass_expr::Value,
+}
+
+impl<'a> Call<'a> {
+    /// A call with a way to get what expressions see, which is only taken where it is needed.
+    pub fn new(input: &'a Value, check: bool, scope: &'a dyn Fn() -> windlass_expr::Value) -> Self {
+        Self { input, check, scope }
+    }
+
+    /// What expressions see.
+    pub fn scope(&self) -> windlass_expr::Value {
+        (self.scope)()
+    }
 }
 
 /// What an action is given.
@@ -113,13 +124,13 @@ pub struct Mode {
     pub diff: bool,
 }
 
-/// Contents by their hash: the files that a plan stands on.
+/// Contents by their hash: the files that a plan stands on, and whole outputs.
 pub trait Blobs: Send + Sync + std::fmt::Debug {
     /// The whole content.
-    fn read(&self, id: &BlobId) -> Result<Vec<u8>, Failure>;
+    fn read(&self, id: &BlobId) -> Result<Arc<[u8]>, Failure>;
 
-    /// A file that has the content, where there is one: for large ones.
-    fn path(&self, id: &BlobId) -> Option<std::path::PathBuf>;
+    /// Keeps a whole output for as long as the run is kept; none where the quota has no room for it.
+    fn keep(&self, content: &[u8]) -> Result<Option<BlobId>, Failure>;
 }
 
 /// What came of an attempt.

@@ -153,7 +153,13 @@ impl Backends {
             match names(&key.mode) {
                 known if known.is_empty() => Error::UnknownMode {
                     mode: key.mode.clone(),
-                    known: self.0.keys().map(|k| k.mode.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
+                    known: self
+                        .0
+                        .keys()
+                        .map(|k| k.mode.clone())
+                        .collect::<BTreeSet<_>>()
+                        .into_iter()
+                        .collect(),
                 },
                 known => Error::UnknownBackend { mode: key.mode.clone(), name: key.name.clone(), known },
             }

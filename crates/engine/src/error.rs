@@ -103,6 +103,9 @@ pub enum Error {
     /// Something failed, as data.
     #[error("{0}")]
     Failed(Failure),
+    /// The error of a run that several wait for.
+    #[error(transparent)]
+    Shared(std::sync::Arc<Error>),
     /// A part of the program panicked: a bug. The cleanup has run all the same.
     #[error("internal error: {0}")]
     Panic(String),
@@ -127,6 +130,7 @@ impl Error {
         match self {
             Error::Document(problems) => problems.iter().next().map(|problem| problem.code),
             Error::Phase { source, .. } => source.code(),
+            Error::Shared(error) => error.code(),
             Error::Failed(failure) => Some(failure.code),
             _ => None,
         }

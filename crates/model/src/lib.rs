@@ -12,6 +12,7 @@ mod id;
 mod money;
 mod outcome;
 mod plan;
+pub mod projection;
 mod rearm;
 mod shape;
 mod source;

@@ -1,0 +1,101 @@
+//! What the dispatcher hears and what it orders: two closed sets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use windlass_expr::Value;
+use windlass_model::{At, Event, Failure, Scope, Verdict};
+
+use super::strand::StrandKey;
+use crate::action::{Action, Output};
+
+/// How a run is stopped on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Start nothing more; what runs may finish.
+    Drain,
+    /// End what runs, too.
+    Cancel,
+}
+
+/// One thing that happened.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// An executor is done with an attempt.
+    Finished(Box<Finished>),
+    /// A point in time has come.
+    Timer(Timer),
+    /// The run is to stop on the way.
+    Stop { stop: Stop, reason: String },
+    /// A person ends the run for good.
+    Abort { by: String },
+    /// A person said yes or no.
+    Answer { at: At, approved: bool, by: String, note: String },
+    /// A person decided about a step in doubt.
+    Resolve { at: At, verdict: Verdict },
+    /// A step publishes a value while it runs.
+    Publish { scope: Scope, key: String, value: Option<Arc<Json>> },
+    /// A fact from elsewhere that is only to be written down: a cleanup entry.
+    Event(Event),
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub at: At,
+    pub result: Result<Output, Failure>,
+    /// Whether it ran into its deadline.
+    pub timed_out: bool,
+    /// Whether it was ended by an order.
+    pub cancelled: bool,
+    /// What it wrote to the run's state.
+    pub writes: Vec<crate::state::Write>,
+}
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// A strand's wait number `wait`.
+    Strand { key: StrandKey, wait: u32 },
+    /// The time of a task on one host.
+    Task(StrandKey),
+    /// The time of a stage.
+    Stage(u32),
+    /// The time of the run.
+    Run,
+}
+
+/// One thing to do.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Begin an attempt, once the records before it are durable.
+    Start(Box<Start>),
+    /// End an attempt.
+    Cancel(At),
+    /// Send a timer at a time, in milliseconds since 1970.
+    Wake { at: u64, timer: Timer },
+}
+
+/// An attempt to begin.
+pub(crate) struct Start {
+    pub at: At,
+    pub attempt: u32,
+    pub action: Arc<dyn Action>,
+    pub host: Arc<str>,
+    pub input: Json,
+    pub scope: Value,
+    pub environment: BTreeMap<String, String>,
+    /// How long it may take, in milliseconds.
+    pub limit_ms: Option<u64>,
+    /// Whether its result is kept out of everything.
+    pub no_log: bool,
+    /// The scopes of state that it sees, nearest first.
+    pub scopes: Arc<[Scope]>,
+}
+
+impl std::fmt::Debug for Start {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Start({:?}, {} attempt {})", self.at, self.action.name(), self.attempt)
+    }
+}

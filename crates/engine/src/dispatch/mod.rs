@@ -1,0 +1,372 @@
+//! The policy: a synchronous machine that turns what happened into facts and orders.
+//!
+//! The driver feeds it one [`Input`] after another with the time; it answers with records for the journal and
+//! [`Order`]s for the executors. It has no clock, no thread and no socket, so that a test can drive it through
+//! any order of events. Everything that it knows is the fold of the records that it wrote ([`RunState`]) plus
+//! what can be found again from them.
+//!
+//! * `walk`: the way through a task's steps; `strand`: one task on one host, on that way.
+//! * `step`: takes a strand up to the next point where it must wait; `judge`: what came of an attempt.
+//! * `ending`: how tasks and the run end; `ready`: who is next.
+
+mod ending;
+mod judge;
+mod message;
+mod ready;
+mod step;
+mod strand;
+mod walk;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use windlass_expr::Value;
+use windlass_model::{
+    At, Dependents, Event, Failure, IllegalEvent, Phase, Plan, Record, RunId, RunState, RunStatus, Scope,
+    Strategy, TaskEnd, Usage, Verdict,
+};
+
+pub use message::Stop;
+pub(crate) use message::{Finished, Input, Order, Start, Timer};
+use ready::Ready;
+pub(crate) use step::APPROVE;
+use strand::{Doing, Strand, StrandKey, Strands};
+
+use crate::action::{Actions, Mode};
+use crate::redact::Redactor;
+use crate::state::Values;
+use crate::vars::World;
+
+/// How many strands one call of [`Dispatcher::pump`] takes up at most, so that signals and the disk get their
+/// turn while a million pure steps run: about a millisecond's worth.
+const QUANTUM: usize = 1024;
+
+/// What a dispatcher is told once.
+pub(crate) struct Config {
+    pub run: RunId,
+    pub actions: Actions,
+    pub mode: Mode,
+    /// How many steps run at once.
+    pub parallelism: usize,
+    /// What expressions see besides variables: `run`, `env`, `secrets`, ….
+    pub specials: BTreeMap<String, Value>,
+    pub redactor: Arc<Redactor>,
+    /// What is done about steps in doubt that say `on_doubt: hold`.
+    pub in_doubt: Option<Verdict>,
+    /// The state of the jitter's random numbers.
+    pub seed: u64,
+    pub pid: u32,
+    /// The run's values, shared with its steps.
+    pub values: Values,
+}
+
+/// Where the run is heading.
+#[derive(Clone, Debug, PartialEq)]
+enum Course {
+    /// On.
+    Going,
+    /// To a safe point, to be resumed; with `hard`, running steps are ended.
+    Interrupting { reason: String, hard: bool },
+    /// To its end before its time: what runs is ended, what did not start is skipped.
+    Closing { status: RunStatus, failure: Failure },
+    /// It is there.
+    Ended,
+}
+
+/// The policy of one run.
+pub(crate) struct Dispatcher {
+    plan: Arc<Plan>,
+    state: RunState,
+    config: Config,
+    world: World,
+    course: Course,
+    now: u64,
+    /// For each task, how many of the tasks that it needs have not ended.
+    waiting: Vec<u32>,
+    dependents: Dependents,
+    /// For each task, how many of its hosts are not done.
+    hosts_left: Vec<u32>,
+    open_tasks: usize,
+    ready: Ready,
+    strands: Strands,
+    /// Strands whose step an executor has.
+    running: usize,
+    /// Strands that wait for a key of the run's state.
+    wanting: BTreeSet<StrandKey>,
+    /// Tasks that ended, and whose dependents have not been told.
+    ended: Vec<u32>,
+    /// With the batched strategy: tasks of the batch under way, how many of them are open, and the next batch.
+    batch: Vec<u32>,
+    batch_open: usize,
+    next_batch: BTreeSet<u32>,
+    /// When each stage with a time-out began.
+    stage_began: Vec<Option<u64>>,
+    records: Vec<Record>,
+    orders: Vec<Order>,
+    broken: Option<IllegalEvent>,
+}
+
+impl Dispatcher {
+    /// A dispatcher over a run as its journal left it; a new run has no records yet.
+    pub(crate) fn new(state: RunState, config: Config, now: u64) -> Self {
+        let plan = state.plan().clone();
+        let world = World::new(&plan, config.specials.clone());
+        let limits: Vec<Option<u32>> = plan.stages.iter().map(|s| s.policy.max_parallelism).collect();
+        let mut dispatcher = Self {
+            waiting: Vec::new(),
+            dependents: plan.dependents(),
+            hosts_left: plan.tasks.iter().map(|task| plan.hosts_of(task).len() as u32).collect(),
+            open_tasks: 0,
+            ready: Ready::new(limits),
+            strands: Strands::new(),
+            running: 0,
+            wanting: BTreeSet::new(),
+            ended: Vec::new(),
+            batch: Vec::new(),
+            batch_open: 0,
+            next_batch: BTreeSet::new(),
+            stage_began: vec![None; plan.stages.len()],
+            records: Vec::new(),
+            orders: Vec::new(),
+            broken: None,
+            course: Course::Going,
+            now,
+            plan,
+            state,
+            config,
+            world,
+        };
+        dispatcher.open();
+        dispatcher
+    }
+
+    /// Takes the run up: what has ended counts, what is ready is queued.
+    fn open(&mut self) {
+        let resumed = self.state.seq > 0;
+        self.emit(Event::RunStarted { pid: self.config.pid, resumed });
+        for ((scope, key), value) in &self.state.values {
+            self.config.values.set(*scope, key, Some(value.clone()));
+        }
+        let plan = self.plan.clone();
+        let open = |task: u32| self.state.tasks[task as usize].end.is_none();
+        self.waiting =
+            plan.tasks.iter().map(|t| t.needs.iter().filter(|&&n| open(n)).count() as u32).collect();
+        self.open_tasks = self.state.tasks.iter().filter(|task| task.end.is_none()).count();
+        if let Some(timeout) = plan.policy.timeout_ms {
+            let began = self.state.started_at.unwrap_or(self.now);
+            // A resumed run has its whole time again: the clock stood while it was interrupted.
+            let began = if resumed { self.now } else { began };
+            self.orders.push(Order::Wake { at: began + timeout, timer: Timer::Run });
+        }
+        for task in 0..plan.tasks.len() as u32 {
+            if self.state.tasks[task as usize].end.is_some() {
+                self.publish(task);
+            } else if self.waiting[task as usize] == 0 {
+                self.admit(task);
+            }
+        }
+        self.next_batch();
+    }
+
+    /// Takes one input.
+    pub(crate) fn handle(&mut self, now: u64, input: Input) {
+        self.now = self.now.max(now);
+        match input {
+            Input::Finished(finished) => self.finished(*finished),
+            Input::Timer(timer) => self.timer(timer),
+            Input::Stop { stop, reason } => self.stop(stop, reason),
+            Input::Abort { by } => self.close(RunStatus::Aborted, ending::aborted(&by)),
+            Input::Answer { at, approved, by, note } => self.answer(at, approved, by, note),
+            Input::Resolve { at, verdict } => self.resolve(at, verdict),
+            Input::Publish { scope, key, value } => self.set_value(scope, key, value),
+            Input::Event(event) => self.emit(event),
+        }
+    }
+
+    /// Takes ready strands up to the points where they must wait. True when there is more to do right now.
+    pub(crate) fn pump(&mut self, now: u64) -> bool {
+        self.now = self.now.max(now);
+        for _ in 0..QUANTUM {
+            self.tell_dependents();
+            if self.broken.is_some() || self.course == Course::Ended {
+                return false;
+            }
+            if self.running >= self.config.parallelism {
+                return false;
+            }
+            match self.ready.pop() {
+                Some(key) => self.work(key),
+                None if self.running > 0 => return false,
+                None if !self.idle() => return false,
+                None => {}
+            }
+        }
+        true
+    }
+
+    /// What is to be written and what is to be done, since the last call. Orders to start a step wait until
+    /// all these records are durable.
+    pub(crate) fn take(&mut self) -> (Vec<Record>, Vec<Order>) {
+        (std::mem::take(&mut self.records), std::mem::take(&mut self.orders))
+    }
+
+    /// Whether the run ended or was interrupted.
+    pub(crate) fn is_over(&self) -> bool {
+        self.course == Course::Ended
+    }
+
+    /// The event that the fold refused: a bug, after which nothing more may be written.
+    pub(crate) fn broken(&self) -> Option<&IllegalEvent> {
+        self.broken.as_ref()
+    }
+
+    /// The state so far. It may run ahead of the disk.
+    pub(crate) fn state(&self) -> &RunState {
+        &self.state
+    }
+
+    fn emit(&mut self, event: Event) {
+        if self.broken.is_some() {
+            return;
+        }
+        let record = Record { seq: self.state.seq + 1, time: self.now, event };
+        match self.state.apply(&record) {
+            Ok(()) => self.records.push(record),
+            Err(refused) => self.broken = Some(refused),
+        }
+    }
+
+    /// Lets a task begin whose needs are met.
+    fn admit(&mut self, task: u32) {
+        if self.course != Course::Going {
+            return;
+        }
+        if let Some(why) = self.blocked_by(task) {
+            self.block(task, &why);
+        } else if self.plan.policy.strategy == Strategy::Batched {
+            self.next_batch.insert(task);
+        } else {
+            self.enqueue(task);
+        }
+    }
+
+    fn enqueue(&mut self, task: u32) {
+        let hosts = self.hosts_left[task as usize];
+        if hosts == 0 {
+            self.end_task(task);
+        }
+        for host in 0..hosts {
+            self.ready.push((task, host), self.plan.tasks[task as usize].stage);
+        }
+        self.start_stage(task);
+    }
+
+    fn start_stage(&mut self, task: u32) {
+        let Some(stage) = self.plan.tasks[task as usize].stage else { return };
+        let began = &mut self.stage_began[stage as usize];
+        if let (None, Some(timeout)) = (*began, self.plan.stages[stage as usize].policy.timeout_ms) {
+            *began = Some(self.now);
+            self.orders.push(Order::Wake { at: self.now + timeout, timer: Timer::Stage(stage) });
+        }
+    }
+
+    /// Begins the next batch, if the one under way is done.
+    fn next_batch(&mut self) {
+        if self.plan.policy.strategy != Strategy::Batched || self.batch_open > 0 {
+            return;
+        }
+        if !self.batch.is_empty() {
+            let tasks = std::mem::take(&mut self.batch);
+            self.emit(Event::BatchMerged { batch: self.state.batches + 1, tasks });
+        }
+        if self.course != Course::Going {
+            return;
+        }
+        self.batch = std::mem::take(&mut self.next_batch).into_iter().collect();
+        self.batch_open = self.batch.len();
+        for task in self.batch.clone() {
+            self.enqueue(task);
+        }
+    }
+
+    fn strand(&mut self, key: StrandKey) -> &mut Strand {
+        let (plan, state) = (&self.plan, &self.state);
+        self.strands.entry(key).or_insert_with(|| Strand::restore(key, &plan.tasks[key.0 as usize], state))
+    }
+
+    fn host_of(&self, key: StrandKey) -> &Arc<str> {
+        let hosts = self.plan.hosts_of(&self.plan.tasks[key.0 as usize]);
+        &self.plan.hosts[hosts[key.1 as usize] as usize]
+    }
+
+    fn timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::Strand { key, wait } => {
+                if self.strands.get(&key).is_some_and(|s| s.doing == Doing::Sleeping && s.waits == wait) {
+                    self.wake(key);
+                }
+            }
+            Timer::Task(key) => self.task_expired(key),
+            Timer::Stage(stage) => self.stage_expired(stage),
+            Timer::Run => {
+                let timeout = self.plan.policy.timeout_ms.unwrap_or_default();
+                self.close(RunStatus::Failed, ending::run_expired(timeout));
+            }
+        }
+    }
+
+    fn wake(&mut self, key: StrandKey) {
+        let stage = self.plan.tasks[key.0 as usize].stage;
+        if let Some(strand) = self.strands.get_mut(&key) {
+            strand.doing = Doing::Ready;
+            self.ready.push(key, stage);
+        }
+    }
+
+    fn answer(&mut self, at: At, approved: bool, by: String, note: String) {
+        let open = self.state.approvals.get(&at).is_some_and(|approval| approval.answer.is_none());
+        if !open || self.course == Course::Ended {
+            return;
+        }
+        self.emit(Event::ApprovalGiven { at, approved, by: by.clone(), note: note.clone() });
+        self.answered(at, approved, &by, &note);
+    }
+
+    fn resolve(&mut self, at: At, verdict: Verdict) {
+        let open = self.state.step(at).is_some_and(|step| matches!(step.phase, Phase::Held | Phase::InDoubt));
+        if open && self.course != Course::Ended {
+            self.wanting.remove(&(at.task, at.host));
+            self.resolved(at, verdict);
+        }
+    }
+
+    /// Writes a value to a scope of the run's state, and wakes who waits for its key.
+    fn set_value(&mut self, scope: Scope, key: String, value: Option<Arc<serde_json::Value>>) {
+        self.emit(Event::StateSet { scope, key: key.clone(), value: value.clone() });
+        self.config.values.set(scope, &key, value);
+        for strand in std::mem::take(&mut self.wanting) {
+            self.wake(strand);
+        }
+    }
+
+    /// What is used and held back so far.
+    fn committed(&self) -> Usage {
+        let mut all = self.state.used.clone();
+        self.state.reserved.values().for_each(|usage| all.add(usage));
+        all
+    }
+
+    /// A draw in 0..1 for the jitter: xorshift, so that a seed repeats a run.
+    fn draw(&mut self) -> f64 {
+        let mut x = self.config.seed | 1;
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.config.seed = x;
+        (x >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn is_blocking(end: TaskEnd) -> bool {
+        matches!(end, TaskEnd::Failed | TaskEnd::Blocked)
+    }
+}

@@ -1,0 +1,145 @@
+//! A strand: one task on one host. Its steps run one after another; strands run side by side.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use windlass_expr::from_json;
+use windlass_model::{At, Outcome, RunState, Status, Task};
+
+use super::walk::Walk;
+use crate::vars::Registers;
+
+/// Names one strand: the index of its task and the position of its host.
+pub(crate) type StrandKey = (u32, u32);
+
+/// What a strand is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doing {
+    /// It is in the ready queue, or being worked on right now.
+    Ready,
+    /// An executor has its step.
+    Running,
+    /// It waits for a point in time: the next attempt, or the pause of a loop.
+    Sleeping,
+    /// It waits for a person's yes or no.
+    Asking,
+    /// It waits for a person to decide about a step in doubt.
+    Held,
+    /// It waits for keys of the run's state.
+    Wanting,
+    /// It stopped between two steps, because the run is being interrupted.
+    Parked,
+}
+
+/// One task on one host.
+#[derive(Clone, Debug)]
+pub(crate) struct Strand {
+    pub key: StrandKey,
+    pub walk: Walk,
+    pub doing: Doing,
+    /// The loop's item that is being worked on.
+    pub item: Option<u32>,
+    /// Results and facts that its later steps see.
+    pub registers: Registers,
+    /// Attempts at the current step in this session; those of earlier sessions do not count against a retry.
+    pub attempts: u32,
+    /// When the current step (or item) was first begun in this session; 0 before.
+    pub began: u64,
+    /// When its task's time is over.
+    pub deadline: Option<u64>,
+    /// The last step of its body that ran.
+    pub last: Option<u32>,
+    /// Counts what it waited for, so that a timer that comes late is known as such.
+    pub waits: u32,
+    /// Whether its cleanup runs before its time, because the run is being interrupted: then it parks.
+    pub early: bool,
+}
+
+impl Strand {
+    /// A strand as the journal left it: it walks through what is done and stands before what is not.
+    pub(crate) fn restore(key: StrandKey, task: &Task, state: &RunState) -> Self {
+        let mut strand = Self {
+            key,
+            walk: Walk::default(),
+            doing: Doing::Ready,
+            item: None,
+            registers: Registers::default(),
+            attempts: 0,
+            began: 0,
+            deadline: None,
+            last: None,
+            waits: 0,
+            early: false,
+        };
+        let mut omitted = Vec::new();
+        while let Some(run) = state.steps_on(key.0, key.1).get(strand.walk.cursor as usize) {
+            let Some(outcome) = run.outcome() else { break };
+            strand.learn(task, &outcome);
+            strand.walk.advance(task, outcome.status.is_success(), &mut omitted);
+        }
+        strand
+    }
+
+    /// The place of the current step.
+    pub(crate) fn at(&self) -> At {
+        At { task: self.key.0, host: self.key.1, step: self.walk.cursor, item: self.item }
+    }
+
+    /// Keeps what later steps see of the result of the step under the cursor.
+    pub(crate) fn learn(&mut self, task: &Task, outcome: &Outcome) {
+        let cursor = self.walk.cursor;
+        let step = &task.steps[cursor as usize];
+        if cursor < task.cleanup && outcome.status != Status::Skipped {
+            self.last = Some(cursor);
+        }
+        let facts = outcome.result().get("ansible_facts").and_then(Json::as_object);
+        let register = step.more().register.as_ref();
+        let failed = !outcome.status.is_success();
+        if facts.is_none() && register.is_none() && !failed {
+            return;
+        }
+        let result = result_of(outcome);
+        let names = Arc::make_mut(&mut self.registers);
+        for (name, fact) in facts.into_iter().flatten() {
+            names.insert(name.clone(), from_json(fact));
+        }
+        if failed {
+            // As in Ansible: what a rescue can look at.
+            names.insert("ansible_failed_result".into(), from_json(&result));
+            let step = json!({ "name": step.title(), "action": &*step.action });
+            names.insert("ansible_failed_task".into(), from_json(&step));
+        }
+        if let Some(name) = register {
+            names.insert(name.clone(), from_json(&result));
+        }
+    }
+}
+
+/// The result as expressions see it: what the action said, with `changed`, `failed` and `skipped` always there.
+pub(crate) fn result_of(outcome: &Outcome) -> Json {
+    let mut fields = match outcome.result() {
+        Json::Object(fields) => fields.clone(),
+        Json::Null => serde_json::Map::new(),
+        other => serde_json::Map::from_iter([("value".to_owned(), other.clone())]),
+    };
+    let failed = matches!(outcome.status, Status::Failed | Status::Unreachable | Status::Cancelled);
+    fields.entry("changed").or_insert(json!(outcome.status == Status::Changed));
+    fields.entry("failed").or_insert(json!(failed));
+    if outcome.status == Status::Skipped {
+        fields.entry("skipped").or_insert(json!(true));
+        if let Some(reason) = outcome.reason() {
+            fields.entry("skip_reason").or_insert(json!(reason));
+        }
+    }
+    if outcome.status == Status::Unreachable {
+        fields.entry("unreachable").or_insert(json!(true));
+    }
+    if let Some(error) = outcome.error() {
+        fields.entry("msg").or_insert(json!(error.message));
+    }
+    Json::Object(fields)
+}
+
+/// The strands that are being worked on: far fewer than a plan has.
+pub(crate) type Strands = BTreeMap<StrandKey, Strand>;

@@ -1,0 +1,256 @@
+//! Drives one run: feeds the dispatcher, writes what it says to the journal, and does what it orders.
+//!
+//! The rule that everything here serves: nothing leaves the process before the record of its cause is durable.
+//! An order to start waits until the journal has its records; observers hear of durable records only.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use windlass_model::{At, Code, Failure, RunId};
+use windlass_store::{Durable, Lease, Position, Store};
+
+use super::Command;
+use super::clock::now_ms;
+use super::executor::{self, Surroundings};
+use super::handle::Finished;
+use super::publisher::Publisher;
+use crate::Error;
+use crate::dispatch::{Dispatcher, Input, Order, Start, Timer};
+
+/// How often a driver looks for commands that other processes left in the store.
+const INBOX: Duration = Duration::from_millis(200);
+
+/// Drives one run to its end.
+pub(crate) struct Driver {
+    pub run: RunId,
+    pub dispatcher: Dispatcher,
+    pub store: Store,
+    pub surroundings: Arc<Surroundings>,
+    /// Executors and handles write here. Unbounded in type, bounded in fact: one message for each step that
+    /// runs, and those that a person types.
+    pub inputs: mpsc::UnboundedReceiver<Input>,
+    pub sender: mpsc::UnboundedSender<Input>,
+    pub publisher: Option<Publisher>,
+    /// Held until everything is written.
+    pub lease: Lease,
+    /// The last command of the store's inbox that was heard.
+    pub heard: u64,
+}
+
+/// What the driver keeps besides.
+struct Work {
+    durable: watch::Receiver<Durable>,
+    /// Starts that wait for the disk, in order.
+    starts: VecDeque<(Position, Box<Start>)>,
+    running: HashMap<At, CancellationToken>,
+    timers: BinaryHeap<Reverse<(u64, u64)>>,
+    timer_kinds: HashMap<u64, Timer>,
+    timer_count: u64,
+    appended: Position,
+    /// Commands whose effects are durable from a position on.
+    settle: Option<(Position, u64)>,
+}
+
+impl Driver {
+    /// Works until the run ends or is interrupted.
+    pub(crate) async fn drive(mut self) -> Result<Finished, Error> {
+        let mut work = Work {
+            durable: self.store.journal().durable(),
+            starts: VecDeque::new(),
+            running: HashMap::new(),
+            timers: BinaryHeap::new(),
+            timer_kinds: HashMap::new(),
+            timer_count: 0,
+            appended: Position::default(),
+            settle: None,
+        };
+        let worked = self.work(&mut work).await;
+        // However it ended, nothing that it started goes on without it.
+        work.running.values().for_each(CancellationToken::cancel);
+        let written = self.last_write(&mut work).await;
+        if let Some(publisher) = self.publisher.take() {
+            publisher.finish().await;
+        }
+        worked.and(written)?;
+        drop(self.lease);
+        Ok(Finished { state: Arc::new(self.dispatcher.state().clone()) })
+    }
+
+    async fn work(&mut self, work: &mut Work) -> Result<(), Error> {
+        let on_disk = self.store.state().is_some();
+        let mut inbox = tokio::time::interval(INBOX);
+        inbox.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let more = self.dispatcher.pump(now_ms());
+            self.flush(work).await?;
+            if self.dispatcher.is_over() {
+                return Ok(());
+            }
+            self.launch(work)?;
+            if more {
+                tokio::task::yield_now().await;
+                while let Ok(input) = self.inputs.try_recv() {
+                    self.take(work, input);
+                }
+                continue;
+            }
+            let alarm = work.alarm();
+            tokio::select! {
+                input = self.inputs.recv() => {
+                    if let Some(input) = input {
+                        self.take(work, input);
+                    }
+                    // What came at the same time is one turn, and one write.
+                    while let Ok(input) = self.inputs.try_recv() {
+                        self.take(work, input);
+                    }
+                }
+                changed = work.durable.changed(), if !work.starts.is_empty() => {
+                    changed.map_err(|_| lost("its writer went away"))?;
+                }
+                () = sleep_until(alarm) => work.ring(&mut self.dispatcher),
+                _ = inbox.tick(), if on_disk => self.read_inbox(work)?,
+            }
+        }
+    }
+
+    fn take(&mut self, work: &mut Work, input: Input) {
+        if let Input::Finished(finished) = &input {
+            work.running.remove(&finished.at);
+        }
+        self.dispatcher.handle(now_ms(), input);
+    }
+
+    /// Appends what the dispatcher wrote, tells observers, and takes its orders.
+    async fn flush(&mut self, work: &mut Work) -> Result<(), Error> {
+        if let Some(refused) = self.dispatcher.broken() {
+            return Err(Error::Panic(refused.to_string()));
+        }
+        let (records, orders) = self.dispatcher.take();
+        if !records.is_empty() {
+            match &self.publisher {
+                None => work.appended = self.store.journal().append(&self.run, records)?,
+                Some(publisher) => {
+                    let batch: Arc<[_]> = records.clone().into();
+                    work.appended = self.store.journal().append(&self.run, records)?;
+                    publisher.send((work.appended, batch)).await;
+                }
+            }
+        }
+        for order in orders {
+            match order {
+                Order::Start(start) => work.starts.push_back((work.appended, start)),
+                Order::Cancel(at) => self.cancel(work, at),
+                Order::Wake { at, timer } => work.set(at, timer),
+            }
+        }
+        Ok(())
+    }
+
+    fn cancel(&mut self, work: &mut Work, at: At) {
+        if let Some(token) = work.running.get(&at) {
+            return token.cancel();
+        }
+        // It still waits for the disk: it never began.
+        if let Some(place) = work.starts.iter().position(|(_, start)| start.at == at) {
+            work.starts.remove(place);
+            let error = Failure::new(Code::Cancelled, "the step was ended before it began");
+            let finished = crate::dispatch::Finished {
+                at,
+                result: Err(error),
+                timed_out: false,
+                cancelled: true,
+                writes: Vec::new(),
+            };
+            self.sender.send(Input::Finished(Box::new(finished))).ok();
+        }
+    }
+
+    /// Begins what the disk has the cause of.
+    fn launch(&mut self, work: &mut Work) -> Result<(), Error> {
+        let (position, failed) = {
+            let durable = work.durable.borrow_and_update();
+            (durable.position, durable.failed.clone())
+        };
+        if let Some(error) = failed {
+            return Err(lost(&error.to_string()));
+        }
+        while work.starts.front().is_some_and(|(at, _)| *at <= position) {
+            if let Some((_, start)) = work.starts.pop_front() {
+                let at = start.at;
+                let cancel = executor::spawn(&self.surroundings, *start, self.sender.clone());
+                work.running.insert(at, cancel);
+            }
+        }
+        if let Some((_, through)) = work.settle.take_if(|(at, _)| *at <= position) {
+            self.store.journal().settle(&self.run, through)?;
+        }
+        Ok(())
+    }
+
+    /// Hears what other processes left for this run.
+    fn read_inbox(&mut self, work: &mut Work) -> Result<(), Error> {
+        for posted in self.store.journal().posted(&self.run, self.heard)? {
+            self.heard = posted.id;
+            // A command of a later version is left out rather than the run ended.
+            if let Ok(command) = serde_json::from_value::<Command>(posted.command) {
+                self.dispatcher.handle(now_ms(), command.into());
+            }
+            work.settle = Some((Position(work.appended.0 + 1), posted.id));
+        }
+        Ok(())
+    }
+
+    async fn last_write(&mut self, work: &mut Work) -> Result<(), Error> {
+        let appended = work.appended;
+        let durable = work.durable.wait_for(|d| d.position >= appended || d.failed.is_some()).await;
+        let failed = durable.map_err(|_| lost("its writer went away"))?.failed.clone();
+        if let Some(error) = failed {
+            return Err(lost(&error.to_string()));
+        }
+        if self.heard > 0 {
+            self.store.journal().settle(&self.run, self.heard)?;
+        }
+        Ok(())
+    }
+}
+
+impl Work {
+    fn set(&mut self, at: u64, timer: Timer) {
+        self.timer_count += 1;
+        self.timers.push(Reverse((at, self.timer_count)));
+        self.timer_kinds.insert(self.timer_count, timer);
+    }
+
+    fn alarm(&self) -> Option<u64> {
+        self.timers.peek().map(|Reverse((at, _))| *at)
+    }
+
+    fn ring(&mut self, dispatcher: &mut Dispatcher) {
+        let now = now_ms();
+        while self.alarm().is_some_and(|at| at <= now) {
+            let Some(Reverse((_, id))) = self.timers.pop() else { return };
+            if let Some(timer) = self.timer_kinds.remove(&id) {
+                dispatcher.handle(now, Input::Timer(timer));
+            }
+        }
+    }
+}
+
+async fn sleep_until(at: Option<u64>) {
+    match at {
+        Some(at) => tokio::time::sleep(Duration::from_millis(at.saturating_sub(now_ms()))).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn lost(why: &str) -> Error {
+    let message = format!("the journal could not be written: {why}");
+    Error::Failed(
+        Failure::new(Code::JournalLost, message).hint("make room on the disk, then `windlass resume`"),
+    )
+}

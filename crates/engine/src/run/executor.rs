@@ -1,0 +1,144 @@
+//! Runs one attempt: gives the action its context, its deadline and its cancel token, and takes what comes.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use windlass_model::{Code, Failure, Plan, RunId};
+
+use crate::action::{ActionFuture, Blobs, Mode, Output, StepContext};
+use crate::dispatch::{Finished, Input, Start};
+use crate::progress::{Progress, Watch};
+use crate::redact::Redactor;
+use crate::state::{StateView, Values};
+
+/// How long an action that was told to end may take to do so; then it is dropped. Longer than the two seconds
+/// that processes get between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// What all attempts of a run share.
+pub(crate) struct Surroundings {
+    pub run: RunId,
+    pub plan: Arc<Plan>,
+    pub root: Arc<Path>,
+    pub mode: Mode,
+    pub watch: Option<Arc<dyn Watch>>,
+    pub redactor: Arc<Redactor>,
+    pub blobs: Arc<dyn Blobs>,
+    pub values: Values,
+}
+
+impl Surroundings {
+    fn context(&self, start: Start, cancel: CancellationToken) -> StepContext {
+        let task = &self.plan.tasks[start.at.task as usize];
+        let step = &task.steps[start.at.step as usize];
+        let item = start.at.item.map(|item| format!("[{item}]")).unwrap_or_default();
+        let mut environment = start.environment;
+        // By these marks what is left of a dead driver's processes is found and ended.
+        environment.insert(crate::process::RUN_MARK.into(), self.run.to_string());
+        environment.insert(
+            crate::process::STEP_MARK.into(),
+            format!("{}/{}{item}@{}", task.id, step.id, start.host),
+        );
+        let watch = self.watch.clone().filter(|_| !start.no_log);
+        StepContext {
+            run: self.run.clone(),
+            task: task.id.clone(),
+            step: step.id.clone(),
+            host: start.host,
+            at: start.at,
+            attempt: start.attempt,
+            input: start.input,
+            scope: start.scope,
+            environment,
+            mode: self.mode,
+            root: self.root.clone(),
+            cancel,
+            deadline: start.limit_ms.map(|ms| Instant::now() + Duration::from_millis(ms)),
+            progress: Progress::new(start.at, watch, self.redactor.clone()),
+            state: StateView::new(self.values.clone(), start.scopes),
+            blobs: self.blobs.clone(),
+        }
+    }
+}
+
+/// Begins an attempt. Exactly one [`Finished`] comes of it, whatever the action does.
+pub(crate) fn spawn(
+    surroundings: &Arc<Surroundings>,
+    start: Start,
+    inputs: mpsc::UnboundedSender<Input>,
+) -> CancellationToken {
+    let cancel = CancellationToken::new();
+    let (at, action) = (start.at, start.action.clone());
+    let step = surroundings.context(start, cancel.clone());
+    let token = cancel.clone();
+    tokio::spawn(async move {
+        let (deadline, state) = (step.deadline, step.state.clone());
+        // The order may have come before the action could begin.
+        let ended = Ended { timed_out: false, cancelled: token.is_cancelled() };
+        let (result, ended) = if ended.cancelled {
+            (Err(ended_early()), ended)
+        } else {
+            attend(Guarded(action.run(step)), token, deadline).await
+        };
+        let Ended { timed_out, cancelled } = ended;
+        let finished = Finished { at, result, timed_out, cancelled, writes: state.take_writes() };
+        inputs.send(Input::Finished(Box::new(finished))).ok();
+    });
+    cancel
+}
+
+/// By what an attempt was ended, if not by itself.
+#[derive(Clone, Copy, Default)]
+struct Ended {
+    timed_out: bool,
+    cancelled: bool,
+}
+
+async fn attend(
+    mut action: Guarded<'_>,
+    cancel: CancellationToken,
+    deadline: Option<Instant>,
+) -> (Result<Output, Failure>, Ended) {
+    let over = async {
+        match deadline {
+            Some(at) => tokio::time::sleep_until(at.into()).await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut ended = Ended::default();
+    tokio::select! {
+        result = &mut action => return (result, ended),
+        () = over => ended.timed_out = true,
+        () = cancel.cancelled() => ended.cancelled = true,
+    }
+    cancel.cancel();
+    let result = tokio::time::timeout(GRACE, &mut action).await;
+    (result.unwrap_or_else(|_| Err(ended_early())), ended)
+}
+
+fn ended_early() -> Failure {
+    Failure::new(Code::Cancelled, "the step was ended before it was done")
+}
+
+/// An action's future whose panic is a failure like others.
+struct Guarded<'a>(ActionFuture<'a>);
+
+impl Future for Guarded<'_> {
+    type Output = Result<Output, Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let inner = &mut self.0;
+        std::panic::catch_unwind(AssertUnwindSafe(|| inner.as_mut().poll(cx))).unwrap_or_else(|panic| {
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            Poll::Ready(Err(Failure::new(Code::ActionPanicked, format!("the action panicked: {said}"))))
+        })
+    }
+}

@@ -1,0 +1,15 @@
+//! Runs: the runtime that starts and resumes them, the driver behind each, and the handle in front of it.
+
+mod clock;
+mod command;
+mod driver;
+mod executor;
+mod handle;
+mod options;
+mod publisher;
+mod runtime;
+
+pub use command::Command;
+pub use handle::{Finished, Run};
+pub use options::{Observer, RunOptions};
+pub use runtime::{Runtime, RuntimeBuilder};

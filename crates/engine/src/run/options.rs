@@ -1,0 +1,50 @@
+//! How a run is started or resumed, and who hears of it.
+
+use std::sync::Arc;
+
+use windlass_model::{Record, RunId, RunState, Verdict, projection::RunMeta};
+
+use crate::action::Mode;
+use crate::run::Command;
+use crate::secret::Secrets;
+use crate::{Invoker, Watch};
+
+/// How a run is started or resumed.
+#[derive(Default)]
+pub struct RunOptions {
+    /// Its id; by default one that is new.
+    pub id: Option<RunId>,
+    /// Who asks.
+    pub invoker: Invoker,
+    /// Whether to change nothing, and whether to show differences. A resume takes the run's own mode.
+    pub mode: Mode,
+    /// The secrets that the plan declares.
+    pub secrets: Arc<Secrets>,
+    /// Who hears what became durable.
+    pub observers: Vec<Box<dyn Observer>>,
+    /// Who hears live output.
+    pub watch: Option<Arc<dyn Watch>>,
+    /// What is done about steps in doubt that say `on_doubt: hold`; by default a person is waited for.
+    pub in_doubt: Option<Verdict>,
+    /// What the document is called.
+    pub document: Option<String>,
+    /// What the run is told before anything else.
+    pub commands: Vec<Command>,
+}
+
+/// Hears what became durable, in order, on a thread of its own. It may take its time, files and terminals
+/// included: 1,024 batches may wait for it, then the run does.
+pub trait Observer: Send {
+    /// The run begins or goes on; `state` is what was durable before.
+    fn begin(&mut self, meta: &RunMeta, state: &RunState) {
+        let _ = (meta, state);
+    }
+
+    /// These records became durable; `state` is the sum of all records up to the last of them.
+    fn records(&mut self, state: &RunState, records: &[Record]);
+
+    /// Nothing more will come from this driver.
+    fn end(&mut self, state: &RunState) {
+        let _ = state;
+    }
+}

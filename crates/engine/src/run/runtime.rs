@@ -1,0 +1,384 @@
+//! The runtime: everything that is registered, and the runs that it starts, resumes and ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::{mpsc, watch};
+use windlass_expr::{Lookup, Scope, Value};
+use windlass_model::{BlobId, Code, Failure, Plan, RunId, RunState, projection::RunMeta};
+use windlass_store::{Lease, NewRun, Store};
+
+use super::Command;
+use super::clock::{now_ms, random};
+use super::driver::Driver;
+use super::executor::Surroundings;
+use super::handle::Run;
+use super::options::RunOptions;
+use super::publisher::Publisher;
+use crate::action::{Action, Actions, Blobs, Mode};
+use crate::backend::{Backend, Backends, Compiled};
+use crate::compile::{StepCompiler, Words};
+use crate::dispatch::{Config, Dispatcher};
+use crate::secret::Secrets;
+use crate::state::Values;
+use crate::{Error, builtin};
+
+/// Everything that is registered, and a store. A clone is the same runtime. It has no terminal, no home folder
+/// and no global state.
+#[derive(Clone, Debug)]
+pub struct Runtime(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    actions: Actions,
+    words: Arc<Words>,
+    backends: Backends,
+    parallelism: usize,
+}
+
+/// Puts a runtime together.
+#[derive(Default)]
+pub struct RuntimeBuilder {
+    store: Option<Store>,
+    actions: Vec<Arc<dyn Action>>,
+    words: Vec<Arc<dyn StepCompiler>>,
+    backends: Vec<Arc<dyn Backend>>,
+    shared_words: Option<Arc<Words>>,
+    parallelism: Option<usize>,
+}
+
+impl RuntimeBuilder {
+    /// Where runs are remembered; by default in memory.
+    #[must_use]
+    pub fn store(mut self, store: Store) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Adds something that steps can do.
+    #[must_use]
+    pub fn action(mut self, action: Arc<dyn Action>) -> Self {
+        self.actions.push(action);
+        self
+    }
+
+    /// Adds step words of documents.
+    #[must_use]
+    pub fn words(mut self, words: Arc<dyn StepCompiler>) -> Self {
+        self.words.push(words);
+        self
+    }
+
+    /// Takes step words that were gathered before, because backends share them.
+    #[must_use]
+    pub fn shared_words(mut self, words: Arc<Words>) -> Self {
+        self.shared_words = Some(words);
+        self
+    }
+
+    /// Adds a backend.
+    #[must_use]
+    pub fn backend(mut self, backend: Arc<dyn Backend>) -> Self {
+        self.backends.push(backend);
+        self
+    }
+
+    /// How many steps of a run go on at once, where its policy does not say; by default four for each core.
+    #[must_use]
+    pub fn parallelism(mut self, steps: usize) -> Self {
+        self.parallelism = Some(steps.max(1));
+        self
+    }
+
+    /// The runtime. Two things of one name are an error.
+    pub fn build(self) -> Result<Runtime, Error> {
+        let (mut actions, mut backends) = (Actions::default(), Backends::default());
+        for action in builtin::actions().into_iter().chain(self.actions) {
+            actions.add(action)?;
+        }
+        for backend in self.backends {
+            backends.add(backend)?;
+        }
+        let mut words = self.shared_words.map_or_else(Words::default, |words| (*words).clone());
+        for compiler in self.words {
+            words.add(compiler)?;
+        }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Ok(Runtime(Arc::new(Inner {
+            store: self.store.unwrap_or_else(Store::memory),
+            actions,
+            words: Arc::new(words),
+            backends,
+            parallelism: self.parallelism.unwrap_or(4 * cores),
+        })))
+    }
+}
+
+/// What is the same for a new run and one that goes on.
+struct Launch {
+    id: RunId,
+    state: RunState,
+    meta: RunMeta,
+    root: PathBuf,
+    mode: Mode,
+    lease: Lease,
+}
+
+impl Runtime {
+    /// Puts a runtime together.
+    pub fn builder() -> RuntimeBuilder {
+        RuntimeBuilder::default()
+    }
+
+    /// Where runs are remembered.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// What steps can do.
+    pub fn actions(&self) -> &Actions {
+        &self.0.actions
+    }
+
+    /// The step words of documents.
+    pub fn words(&self) -> &Arc<Words> {
+        &self.0.words
+    }
+
+    /// Who turns documents into plans.
+    pub fn backends(&self) -> &Backends {
+        &self.0.backends
+    }
+
+    /// Writes a run down and begins it. When this returns the run is durable; its driver is a task of the
+    /// surrounding tokio runtime.
+    pub fn start(&self, compiled: Compiled, options: RunOptions) -> Result<Run, Error> {
+        let Compiled { plan, root, blobs, .. } = compiled;
+        plan.check()?;
+        self.check_actions(&plan)?;
+        self.keep(&blobs)?;
+        let plan = Arc::new(plan);
+        let id = options.id.clone().unwrap_or_else(new_id);
+        let lease = self.store().lease(&id)?;
+        let run = NewRun {
+            invoker: options.invoker.word().into(),
+            document: options.document.clone(),
+            options: json!({ "check": options.mode.check, "diff": options.mode.diff }),
+            ..NewRun::of(id.clone(), &plan, &root, now_ms())
+        };
+        self.store().create(&run)?;
+        let meta = RunMeta::new(id.clone(), options.invoker.word(), run.digest.clone());
+        let (state, mode) = (RunState::new(plan), options.mode);
+        self.launch(Launch { id, state, meta, root, mode, lease }, options)
+    }
+
+    /// Goes on with a run: what is finished stays finished, and nothing but the store is needed.
+    pub fn resume(&self, id: &RunId, options: RunOptions) -> Result<Run, Error> {
+        let lease = self.store().lease(id)?;
+        let (stored, state) = self.load(id)?;
+        if !state.status.is_resumable() {
+            return Err(Error::NotResumable { run: id.clone(), status: state.status.word() });
+        }
+        self.check_actions(state.plan())?;
+        crate::process::end_marked(id, None);
+        let flag = |name: &str| stored.options.get(name).and_then(serde_json::Value::as_bool) == Some(true);
+        let mode = Mode { check: flag("check"), diff: flag("diff") || options.mode.diff };
+        let meta = RunMeta::new(id.clone(), &stored.row.invoker, stored.row.digest.clone());
+        self.launch(Launch { id: id.clone(), state, meta, root: stored.root, mode, lease }, options)
+    }
+
+    /// A run as the journal has it.
+    pub fn load(&self, id: &RunId) -> Result<(windlass_store::StoredRun, RunState), Error> {
+        let stored = self.store().run(id)?;
+        let plan = Arc::new(Plan::from_bytes(&stored.plan_bytes)?);
+        let mut state = RunState::new(plan);
+        let mut refused = None;
+        self.store().visit(id, 1, &mut |records| {
+            for record in &records {
+                if let Err(illegal) = state.apply(record) {
+                    refused = Some(illegal);
+                    return std::ops::ControlFlow::Break(());
+                }
+            }
+            std::ops::ControlFlow::Continue(())
+        })?;
+        match refused {
+            Some(illegal) => {
+                Err(Error::Panic(format!("the journal of run {id} contradicts itself: {illegal}")))
+            }
+            None => Ok((stored, state)),
+        }
+    }
+
+    /// Tells a run something, whichever process drives it. Where none does, it hears it when it is resumed.
+    pub fn post(&self, id: &RunId, command: &Command) -> Result<(), Error> {
+        let command = serde_json::to_value(command).map_err(|error| Error::Panic(error.to_string()))?;
+        self.store().post(id, &command)?;
+        Ok(())
+    }
+
+    fn check_actions(&self, plan: &Plan) -> Result<(), Error> {
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        for task in &plan.tasks {
+            for step in &task.steps {
+                let action = &*step.action;
+                if seen.insert(action)
+                    && action != crate::dispatch::APPROVE
+                    && self.actions().get(action).is_none()
+                {
+                    return Err(Error::UnknownAction {
+                        step: format!("{}/{}", task.id, step.id),
+                        action: action.to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what the plan stands on. A file that changed since it was planned is told.
+    fn keep(&self, blobs: &BTreeMap<BlobId, PathBuf>) -> Result<(), Error> {
+        for (id, path) in blobs {
+            let content = std::fs::read(path).map_err(|source| Error::Io { path: path.clone(), source })?;
+            if self.store().blobs().put(&content)? != *id {
+                let message = format!("{} changed while the run was being planned", path.display());
+                return Err(Error::Failed(Failure::new(Code::MissingSource, message).hint("run it again")));
+            }
+        }
+        Ok(())
+    }
+
+    fn launch(&self, launch: Launch, mut options: RunOptions) -> Result<Run, Error> {
+        let Launch { id, state, meta, root, mode, lease } = launch;
+        let plan = state.plan().clone();
+        let values = Values::default();
+        let redactor = Arc::new(options.secrets.redactor());
+        let durable = self.store().durable();
+        let observers = std::mem::take(&mut options.observers);
+        let publisher = match observers.is_empty() {
+            true => None,
+            false => Some(
+                Publisher::start(meta, state.clone(), observers, durable)
+                    .map_err(|source| Error::Io { path: "thread".into(), source })?,
+            ),
+        };
+        let config = Config {
+            run: id.clone(),
+            actions: self.actions().clone(),
+            mode,
+            parallelism: plan.policy.max_parallelism.map_or(self.0.parallelism, |n| n.max(1) as usize),
+            specials: specials(&plan, &id, &options, mode),
+            redactor: redactor.clone(),
+            in_doubt: options.in_doubt,
+            seed: random(),
+            pid: std::process::id(),
+            values: values.clone(),
+        };
+        let mut dispatcher = Dispatcher::new(state, config, now_ms());
+        let mut heard = 0;
+        for posted in self.store().posted(&id, 0)? {
+            heard = posted.id;
+            options.commands.extend(serde_json::from_value::<Command>(posted.command));
+        }
+        for command in std::mem::take(&mut options.commands) {
+            dispatcher.handle(now_ms(), command.into());
+        }
+        let (sender, inputs) = mpsc::unbounded_channel();
+        let surroundings = Arc::new(Surroundings {
+            run: id.clone(),
+            plan: plan.clone(),
+            root: Arc::from(root.as_path()),
+            mode,
+            watch: options.watch.clone(),
+            redactor,
+            blobs: Arc::new(Kept { store: self.store().clone(), run: id.clone() }),
+            values,
+        });
+        let driver = Driver {
+            run: id.clone(),
+            dispatcher,
+            store: self.store().clone(),
+            surroundings,
+            inputs,
+            sender: sender.clone(),
+            publisher,
+            lease,
+            heard,
+        };
+        let (tell, done) = watch::channel(None);
+        tokio::spawn(async move {
+            let outcome = driver.drive().await.map_err(Arc::new);
+            tell.send_replace(Some(outcome));
+        });
+        Ok(Run { id, plan, inputs: sender, done })
+    }
+}
+
+/// The contents that runs stand on, from the store.
+#[derive(Debug)]
+struct Kept {
+    store: Store,
+    run: RunId,
+}
+
+impl Blobs for Kept {
+    fn read(&self, id: &BlobId) -> Result<Arc<[u8]>, Failure> {
+        self.store
+            .blobs()
+            .get(id)
+            .map_err(|error| Failure::new(Code::NoContent, error.to_string()).permanent())
+    }
+
+    fn keep(&self, content: &[u8]) -> Result<Option<BlobId>, Failure> {
+        let kept = self.store.keep_output(&self.run, content);
+        kept.map_err(|error| Failure::new(Code::StoreUnusable, error.to_string()))
+    }
+}
+
+/// The names with a meaning of their own.
+fn specials(plan: &Plan, id: &RunId, options: &RunOptions, mode: Mode) -> BTreeMap<String, Value> {
+    let env = plan.inputs.env.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+    let env: BTreeMap<String, Value> = env.map(|(name, value)| (name, Value::from(value))).collect();
+    let run = json!({
+        "id": id.as_str(),
+        "name": plan.name,
+        "backend": plan.backend,
+        "invoker": options.invoker.word(),
+        "check": mode.check,
+    });
+    let secrets: Arc<dyn Lookup> = Arc::new(Shown(options.secrets.clone()));
+    BTreeMap::from([
+        ("env".into(), Scope::builder().layer(Arc::new(env)).build()),
+        ("run".into(), windlass_expr::from_json(&run)),
+        ("secrets".into(), Scope::builder().layer(secrets).build()),
+        ("ansible_check_mode".into(), Value::from(mode.check)),
+        ("ansible_diff_mode".into(), Value::from(mode.diff)),
+        ("omit".into(), Value::from(windlass_expr::OMIT)),
+    ])
+}
+
+/// Secrets as expressions see them: the only place where they are taken out of their type.
+#[derive(Debug)]
+struct Shown(Arc<Secrets>);
+
+impl Lookup for Shown {
+    fn get(&self, name: &str) -> Option<Value> {
+        self.0.expose(name).map(Value::from)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.names().map(str::to_owned).collect()
+    }
+}
+
+/// A name for a run that no other has: twelve letters and digits, the first ones as different as the last, so
+/// that a short beginning is enough to name it.
+fn new_id() -> RunId {
+    const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
+    let bits = random();
+    let name: String = (0..12).map(|n| LETTERS[(bits >> (n * 5)) as usize & 31] as char).collect();
+    RunId::new(name).expect("letters and digits are an id")
+}

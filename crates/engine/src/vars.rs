@@ -1,0 +1,290 @@
+//! What expressions see while a run goes on: variables in layers, results of tasks, the run's own names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde_json::{Map, Value as Json};
+use windlass_expr::{Lookup, References, Scope, ScopeBuilder, Value, Vars, from_json, render_tree};
+use windlass_model::{Plan, Step, Task};
+
+/// How deep variables may refer to variables.
+const MAX_DEPTH: u8 = 20;
+
+/// The layers of one place, strongest first.
+type Stack = Arc<Vec<Layer>>;
+
+/// Variables of one level.
+#[derive(Clone, Debug)]
+enum Layer {
+    Plain(Arc<dyn Lookup>),
+    /// Strings in it may be templates over the whole stack.
+    Residual(Arc<Map<String, Json>>),
+}
+
+impl Layer {
+    fn new(vars: &Map<String, Json>) -> Option<Self> {
+        if vars.is_empty() {
+            None
+        } else if vars.values().any(is_templated) {
+            Some(Layer::Residual(Arc::new(vars.clone())))
+        } else {
+            Some(Layer::Plain(Arc::new(Vars::new(vars.clone()))))
+        }
+    }
+}
+
+fn scope_of(stack: &Stack, depth: u8) -> Value {
+    let layer = |layer: &Layer| match layer {
+        Layer::Plain(layer) => layer.clone(),
+        Layer::Residual(vars) => {
+            Arc::new(Residual { vars: vars.clone(), stack: stack.clone(), depth }) as Arc<dyn Lookup>
+        }
+    };
+    stack.iter().map(layer).fold(Scope::builder(), ScopeBuilder::layer).build()
+}
+
+/// A layer of variables whose strings are rendered over the whole stack when they are asked for.
+struct Residual {
+    vars: Arc<Map<String, Json>>,
+    stack: Stack,
+    depth: u8,
+}
+
+impl fmt::Debug for Residual {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.vars.keys()).finish()
+    }
+}
+
+impl Lookup for Residual {
+    fn get(&self, name: &str) -> Option<Value> {
+        let json = self.vars.get(name)?;
+        if !is_templated(json) {
+            return Some(from_json(json));
+        }
+        if self.depth == MAX_DEPTH {
+            return Some(broken(format!("variable {name} refers to itself")));
+        }
+        Some(match render_tree(json, &scope_of(&self.stack, self.depth + 1)) {
+            Ok(value) => from_json(&value),
+            Err(error) => broken(format!("variable {name}: {error}")),
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.vars.keys().cloned().collect()
+    }
+}
+
+/// A value that is an error as soon as an expression uses it.
+fn broken(message: String) -> Value {
+    Value::from(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, message))
+}
+
+/// Whether a string in the tree has an expression in it.
+pub(crate) fn is_templated(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.contains("{{") || text.contains("{%") || text.contains("{#"),
+        Json::Array(list) => list.iter().any(is_templated),
+        Json::Object(map) => map.values().any(is_templated),
+        _ => false,
+    }
+}
+
+/// The results of ended tasks, of those that some expression names.
+#[derive(Debug, Default)]
+pub(crate) struct TaskResults {
+    wanted: Wanted,
+    done: RwLock<BTreeMap<String, Value>>,
+}
+
+/// Which tasks' results expressions name.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Wanted {
+    #[default]
+    Nothing,
+    Some(BTreeSet<String>),
+    All,
+}
+
+impl TaskResults {
+    /// Looks through all texts of a plan for the tasks whose results they name.
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let mut wanted = Wanted::Nothing;
+        for_each_text(plan, &mut |text| {
+            if text.contains("tasks") {
+                wanted.add(text);
+            }
+        });
+        Self { wanted, done: RwLock::default() }
+    }
+
+    /// Whether an expression may ask for this task.
+    pub(crate) fn wants(&self, task: &str) -> bool {
+        match &self.wanted {
+            Wanted::Nothing => false,
+            Wanted::Some(names) => names.contains(task),
+            Wanted::All => true,
+        }
+    }
+
+    /// Keeps what came of a task.
+    pub(crate) fn put(&self, task: &str, result: &Json) {
+        self.done.write().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned(), from_json(result));
+    }
+}
+
+impl Wanted {
+    fn add(&mut self, text: &str) {
+        let names = references(text).names;
+        for name in names.iter().filter(|n| n.split('.').next() == Some("tasks")) {
+            match (name.split('.').nth(1), &mut *self) {
+                (_, Wanted::All) => return,
+                (Some(task), Wanted::Some(names)) => drop(names.insert(task.to_owned())),
+                (Some(task), Wanted::Nothing) => *self = Wanted::Some([task.to_owned()].into()),
+                (None, _) => *self = Wanted::All,
+            }
+        }
+    }
+}
+
+/// The references of a text that may be a template or a bare expression.
+fn references(text: &str) -> References {
+    let parsed = if text.contains("{{") || text.contains("{%") {
+        windlass_expr::Template::parse(text).map(|t| t.references().clone())
+    } else {
+        windlass_expr::Expression::parse(text).map(|e| e.references().clone())
+    };
+    parsed.unwrap_or_default()
+}
+
+impl Lookup for TaskResults {
+    fn get(&self, name: &str) -> Option<Value> {
+        self.done.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.done.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+}
+
+/// Calls `visit` with every text of a plan that may hold an expression.
+fn for_each_text(plan: &Plan, visit: &mut impl FnMut(&str)) {
+    each_in_map(&plan.vars, visit);
+    plan.stages.iter().for_each(|stage| each_in_map(&stage.vars, visit));
+    for task in &plan.tasks {
+        if let Some(more) = &task.more {
+            more.when.iter().for_each(|text| visit(text));
+            each_in_map(&more.vars, visit);
+            more.outputs.values().for_each(|value| each_in(value, visit));
+        }
+        task.steps.iter().for_each(|step| each_of_step(step, visit));
+    }
+}
+
+fn each_of_step(step: &Step, visit: &mut impl FnMut(&str)) {
+    each_in(&step.input, visit);
+    let Some(more) = &step.more else { return };
+    let conditions =
+        [more.changed_when.as_ref(), more.failed_when.as_ref(), more.until.as_ref().map(|u| &u.conditions)];
+    more.when.iter().chain(conditions.into_iter().flatten().flatten()).for_each(|text| visit(text));
+    if let Some(repeat) = &more.repeat {
+        each_in(&repeat.over, visit);
+    }
+    each_in_map(&more.environment, visit);
+    each_in_map(&more.vars, visit);
+}
+
+fn each_in_map(map: &Map<String, Json>, visit: &mut impl FnMut(&str)) {
+    map.values().for_each(|value| each_in(value, visit));
+}
+
+fn each_in(value: &Json, visit: &mut impl FnMut(&str)) {
+    match value {
+        Json::String(text) => visit(text),
+        Json::Array(list) => list.iter().for_each(|item| each_in(item, visit)),
+        Json::Object(map) => each_in_map(map, visit),
+        _ => {}
+    }
+}
+
+/// Names that a strand of steps has gathered: registered results and facts.
+pub(crate) type Registers = Arc<BTreeMap<String, Value>>;
+
+/// What is the same for every step of a run.
+#[derive(Debug)]
+pub(crate) struct World {
+    /// The names with a meaning of their own.
+    specials: Arc<dyn Lookup>,
+    run_vars: Option<Layer>,
+    stage_vars: Vec<Option<Layer>>,
+    /// The results of tasks.
+    pub(crate) results: Arc<TaskResults>,
+}
+
+/// The place that an expression is evaluated for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place<'a> {
+    pub task: &'a Task,
+    pub step: Option<&'a Step>,
+    pub host: &'a Arc<str>,
+    pub registers: &'a Registers,
+}
+
+impl World {
+    /// Gathers what is the same for every step.
+    pub(crate) fn new(plan: &Plan, mut specials: BTreeMap<String, Value>) -> Self {
+        let results = Arc::new(TaskResults::new(plan));
+        specials.insert("tasks".into(), Scope::builder().layer(results.clone()).build());
+        Self {
+            specials: Arc::new(specials),
+            run_vars: Layer::new(&plan.vars),
+            stage_vars: plan.stages.iter().map(|stage| Layer::new(&stage.vars)).collect(),
+            results,
+        }
+    }
+
+    /// The scope of a place. `own` names win over all others, those of `below` over none but the run's own.
+    pub(crate) fn scope(
+        &self,
+        place: &Place<'_>,
+        own: BTreeMap<String, Value>,
+        below: Option<Arc<dyn Lookup>>,
+    ) -> Value {
+        let mut layers: Vec<Layer> = Vec::with_capacity(9);
+        if !own.is_empty() {
+            layers.push(Layer::Plain(Arc::new(own)));
+        }
+        layers.extend(place.step.and_then(|step| Layer::new(&step.more().vars)));
+        if !place.registers.is_empty() {
+            layers.push(Layer::Plain(place.registers.clone()));
+        }
+        layers.extend(Layer::new(&place.task.more().vars));
+        layers.extend(place.task.stage.and_then(|stage| self.stage_vars[stage as usize].clone()));
+        layers.extend(self.run_vars.clone());
+        layers.extend(below.map(Layer::Plain));
+        let host = BTreeMap::from([("inventory_hostname".to_owned(), Value::from(place.host.clone()))]);
+        layers.push(Layer::Plain(Arc::new(host)));
+        layers.push(Layer::Plain(self.specials.clone()));
+        let stack = Arc::new(layers);
+        let vars = scope_of(&stack, 0);
+        // `vars` is the same scope as a value, for names that are not plain words.
+        Scope::builder().value("vars", vars.clone()).layer(Arc::new(Whole(vars))).build()
+    }
+}
+
+/// A finished scope as a layer.
+#[derive(Debug)]
+struct Whole(Value);
+
+impl Lookup for Whole {
+    fn get(&self, name: &str) -> Option<Value> {
+        self.0.get_attr(name).ok().filter(|value| !value.is_undefined())
+    }
+
+    fn names(&self) -> Vec<String> {
+        let names = self.0.try_iter().into_iter().flatten();
+        names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
+    }
+}
