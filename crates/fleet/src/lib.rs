@@ -1,1 +1,46 @@
-//! (to be written)
+//! What steps do on hosts: the gate's native modules as words of documents and as actions of plans.
+//!
+//! * [`ModuleWords`] turns a step such as `copy: { src: a, dest: b }` into a plan's step. It checks the
+//!   parameters, and reads the files that the step stands on, so that a resumed run finds the same content.
+//! * [`ModuleAction`] does such a step: it renders what only the controller can render (template files, bare
+//!   expressions), and hands the rest to a module.
+//! * [`LocalRunner`] runs a module on this machine, in this process, on a bounded number of threads. Rust
+//!   callers use it by itself. A runner that reaches other hosts belongs beside it, with the same `run`.
+//!
+//! A program adds everything to its runtime in two lines:
+//!
+//! ```
+//! let mut actions = windlass_engine::Actions::default();
+//! let mut words = windlass_engine::Words::default();
+//! windlass_fleet::actions().try_for_each(|action| actions.add(action))?;
+//! words.add(windlass_fleet::words())?;
+//! assert!(actions.get("copy").is_some() && words.get("ansible.builtin.copy").is_some());
+//! # Ok::<(), windlass_engine::Error>(())
+//! ```
+
+mod action;
+mod blob;
+mod failure;
+mod jinja;
+mod local;
+mod words;
+
+use std::sync::Arc;
+
+use windlass_engine::{Action, StepCompiler};
+
+pub use action::ModuleAction;
+pub use local::{LocalRunner, Surroundings, THREADS};
+pub use words::ModuleWords;
+
+/// An action for every native module. They share one [`LocalRunner`], and so one bound on threads.
+pub fn actions() -> impl Iterator<Item = Arc<dyn Action>> {
+    let runner = LocalRunner::new();
+    windlass_gate::all()
+        .map(move |module| Arc::new(ModuleAction::new(module, runner.clone())) as Arc<dyn Action>)
+}
+
+/// The words of every native module.
+pub fn words() -> Arc<dyn StepCompiler> {
+    Arc::new(ModuleWords::new())
+}

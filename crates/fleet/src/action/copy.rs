@@ -1,0 +1,108 @@
+//! `copy` from this machine: the contents come from the store, under the names that they had.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+use windlass_engine::Blobs;
+use windlass_gate::{Context, Module, Reply};
+use windlass_model::{Code, Failure};
+
+use super::{Work, params};
+use crate::blob::{self, Stage};
+use crate::local::call;
+
+/// The mode of a staged file whose own mode does not count.
+const PRIVATE: u32 = 0o600;
+
+pub(super) fn run(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> Result<Reply, Failure> {
+    let mut params = params(work.input);
+    let (file, mode, files) =
+        (params.remove("src_blob"), params.remove("src_mode"), params.remove("src_files"));
+    let src = params.get("src").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let stage = match (file, files) {
+        (Some(file), _) => {
+            let stage = Stage::new()?;
+            let mode = mode.as_ref().map(octal).transpose()?;
+            stage.put(&*work.blobs, &blob::id(&file)?, name(&src).unwrap_or("file"), mode)?;
+            stage
+        }
+        (None, Some(Value::Array(entries))) => {
+            let links = params.get("local_follow").is_some_and(|follow| !truth(follow));
+            folder(&entries, name(&src).unwrap_or("folder"), links, &*work.blobs, cx)?
+        }
+        // Nothing of it was known while planning, or it is on the host already.
+        _ => return call(module, params.into(), cx),
+    };
+    params.insert("src".into(), staged(&stage, &src).into());
+    let mut reply = call(module, params.into(), cx)?;
+    if reply.fields.contains_key("src") {
+        let src = cx.cwd.join(&src).to_string_lossy().into_owned();
+        reply.fields.insert("src".into(), src.into());
+    }
+    Ok(reply)
+}
+
+/// The last name of a path; `.` and the like have none.
+fn name(src: &str) -> Option<&str> {
+    Path::new(src).file_name()?.to_str()
+}
+
+/// What stands for the source. A slash at its end means what is in it, and so does a folder without a name.
+fn staged(stage: &Stage, src: &str) -> String {
+    let path = |name: &str| stage.path(name).to_string_lossy().into_owned();
+    match name(src) {
+        Some(name) if src.ends_with('/') => path(name) + "/",
+        Some(name) => path(name),
+        None => path("folder") + "/",
+    }
+}
+
+/// Lays a folder out as it was when the plan was made.
+fn folder(
+    entries: &[Value],
+    name: &str,
+    links: bool,
+    blobs: &dyn Blobs,
+    cx: &Context<'_>,
+) -> Result<Stage, Failure> {
+    let stage = Stage::new()?;
+    stage.folder(name)?;
+    for entry in entries.iter().filter_map(Value::as_object) {
+        if cx.cancel.is_cancelled() {
+            return Err(crate::failure::cancelled());
+        }
+        let path = format!("{name}/{}", inside(entry)?);
+        match (entry.get("blob"), entry.get("link").and_then(Value::as_str)) {
+            (Some(id), _) => {
+                // Where links are copied as links, what stands for a file must not be one.
+                let mode = entry.get("mode").map(octal).transpose()?.or(links.then_some(PRIVATE));
+                stage.put(blobs, &blob::id(id)?, &path, mode)?;
+            }
+            (None, Some(target)) => stage.link(&path, target)?,
+            (None, None) => drop(stage.folder(&path)?),
+        }
+    }
+    Ok(stage)
+}
+
+/// A path that leads nowhere but into the folder: a plan may have come from elsewhere.
+fn inside(entry: &Map<String, Value>) -> Result<&str, Failure> {
+    use std::path::Component;
+    let path = entry.get("path").and_then(Value::as_str).unwrap_or_default();
+    let normal =
+        !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
+    if normal { Ok(path) } else { Err(bad(&format!("a path that leads out of its folder: {path:?}"))) }
+}
+
+fn octal(value: &Value) -> Result<u32, Failure> {
+    let bits = value.as_str().and_then(|text| u32::from_str_radix(text, 8).ok());
+    bits.filter(|bits| *bits <= 0o7777).ok_or_else(|| bad("a mode that is none"))
+}
+
+fn bad(what: &str) -> Failure {
+    Failure::new(Code::BadParams, format!("the plan has {what}")).permanent()
+}
+
+fn truth(value: &Value) -> bool {
+    crate::jinja::truth(value).unwrap_or(true)
+}

@@ -1,0 +1,147 @@
+//! Modules as actions: what only the controller can render is rendered here, the rest is the module's.
+
+mod bare;
+mod copy;
+mod output;
+mod template;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use windlass_engine::{
+    Action, ActionFuture, Blobs, Call, Effect, Output, Progress as Live, StepContext, Stream,
+};
+use windlass_gate::{Cancel, Context, Module, Progress, Reply, Silent};
+use windlass_model::Failure;
+
+use crate::local::{CAPTURE, LocalRunner, Surroundings, call};
+
+/// Modules that only compute, and so are done by the dispatcher itself. Others may have no effect either
+/// (`stat`, `wait_for`), and still wait for a disk or for a clock.
+const IMMEDIATE: [&str; 5] = ["assert", "debug", "fail", "ping", "set_fact"];
+
+/// A native module as an action.
+pub struct ModuleAction {
+    module: &'static dyn Module,
+    runner: LocalRunner,
+}
+
+impl ModuleAction {
+    /// An action that runs `module` by `runner`.
+    pub fn new(module: &'static dyn Module, runner: LocalRunner) -> Self {
+        Self { module, runner }
+    }
+}
+
+impl std::fmt::Debug for ModuleAction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ModuleAction({})", self.name())
+    }
+}
+
+impl Action for ModuleAction {
+    fn name(&self) -> &str {
+        self.module.spec().name
+    }
+
+    fn effect(&self) -> Effect {
+        match self.module.spec().effect {
+            windlass_gate::Effect::None => Effect::None,
+            windlass_gate::Effect::Changes => Effect::External,
+        }
+    }
+
+    fn immediate(&self, step: &Call<'_>) -> Option<Result<Output, Failure>> {
+        IMMEDIATE.contains(&self.name()).then(|| {
+            let reply = compute(self.module, step.input.clone(), step.check, || step.scope());
+            output::of(self.module.spec(), reply)
+        })
+    }
+
+    fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a> {
+        Box::pin(async move {
+            let module = self.module;
+            let work = Work { input: step.input, scope: step.scope, blobs: step.blobs };
+            let around = Surroundings {
+                check: step.mode.check,
+                diff: step.mode.diff,
+                root: step.root,
+                environment: step.environment,
+                cancel: step.cancel,
+                deadline: step.deadline,
+                listener: Arc::new(Listener(step.progress)),
+            };
+            let reply = self.runner.drive(around, move |cx| perform(module, work, cx)).await;
+            output::of(module.spec(), reply)
+        })
+    }
+}
+
+/// What a module's work stands on, beyond its surroundings.
+struct Work {
+    /// The parameters, rendered, with what the plan added to them.
+    input: Value,
+    /// What expressions see.
+    scope: windlass_expr::Value,
+    /// The contents that the plan names.
+    blobs: Arc<dyn Blobs>,
+}
+
+fn perform(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> Result<Reply, Failure> {
+    match module.spec().name {
+        "assert" => call(module, bare::assert(work.input, || work.scope.clone())?, cx),
+        "copy" => copy::run(module, work, cx),
+        "debug" => call(module, bare::debug(work.input, || work.scope.clone())?, cx),
+        "template" => template::run(module, work, cx),
+        _ => call(module, work.input, cx),
+    }
+}
+
+/// Runs a module that only computes, on this thread. It sees no host, and so has no use for a folder.
+fn compute(
+    module: &'static dyn Module,
+    input: Value,
+    check: bool,
+    scope: impl FnOnce() -> windlass_expr::Value,
+) -> Result<Reply, Failure> {
+    let input = match module.spec().name {
+        "assert" => bare::assert(input, scope)?,
+        "debug" => bare::debug(input, scope)?,
+        _ => input,
+    };
+    let (env, cancel) = (BTreeMap::new(), Cancel::new());
+    let cx = Context {
+        check,
+        diff: false,
+        cwd: Path::new("/"),
+        env: &env,
+        cancel: &cancel,
+        deadline: None,
+        progress: &Silent,
+        capture_limit: CAPTURE,
+    };
+    call(module, input, &cx)
+}
+
+/// A step's parameters by name; what is no mapping has none, and the module says what it lacks.
+fn params(input: Value) -> Map<String, Value> {
+    match input {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Passes a module's live output on.
+struct Listener(Live);
+
+impl Progress for Listener {
+    fn output(&self, stream: windlass_gate::Stream, line: &str) {
+        let stream = match stream {
+            windlass_gate::Stream::Stdout => Stream::Stdout,
+            windlass_gate::Stream::Stderr => Stream::Stderr,
+        };
+        self.0.line(stream, line);
+    }
+}

@@ -1,0 +1,59 @@
+//! The words of native modules: from what a person wrote after one to a step of a plan.
+
+mod bare;
+mod params;
+mod schema;
+mod sources;
+
+use serde_json::Value;
+use windlass_engine::{CompileContext, CompiledStep, StepCall, StepCompiler};
+use windlass_gate::{all, find};
+
+/// Knows the name of every native module as a word, short (`copy`) and in full (`ansible.builtin.copy`).
+#[derive(Debug)]
+pub struct ModuleWords {
+    words: Vec<String>,
+}
+
+impl ModuleWords {
+    /// The words of all modules.
+    pub fn new() -> Self {
+        let names = all().map(|module| module.spec().name);
+        Self { words: names.flat_map(|name| [name.to_owned(), format!("ansible.builtin.{name}")]).collect() }
+    }
+}
+
+impl Default for ModuleWords {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl StepCompiler for ModuleWords {
+    fn words(&self) -> Vec<&str> {
+        self.words.iter().map(String::as_str).collect()
+    }
+
+    fn keys(&self) -> &[&'static str] {
+        &params::KEYS
+    }
+
+    fn compile(&self, call: &StepCall<'_>, cx: &CompileContext) -> Option<CompiledStep> {
+        let spec = find(call.word)?.spec();
+        let written = params::read(spec, call, cx)?;
+        let good = params::lint(spec, &written, call, cx);
+        let mut params = params::canonical(spec, written);
+        let found = match spec.name {
+            "assert" => bare::assert(&mut params, call, cx),
+            "copy" => sources::copy(&mut params, call, cx),
+            "debug" => bare::debug(&mut params, call, cx),
+            "template" => sources::template(&mut params, call, cx),
+            _ => true,
+        };
+        (good && found).then(|| CompiledStep::new(spec.name, Value::Object(params)))
+    }
+
+    fn schema(&self, word: &str) -> Value {
+        find(word).map_or(Value::Bool(false), |module| schema::of(module.spec()))
+    }
+}

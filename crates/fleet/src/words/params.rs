@@ -1,0 +1,124 @@
+//! Parameters as a person wrote them: read with the places where they stand, and checked before anything runs.
+
+use serde_json::{Map, Value};
+use windlass_engine::{CompileContext, StepCall};
+use windlass_gate::{Kind, ParamError, Spec};
+use windlass_model::{Code, Diagnostic, Span};
+use windlass_yaml::{Kind as NodeKind, Node, nearest};
+
+/// Keys that may stand beside a module's word, as Ansible has them beside free-form commands: they are
+/// parameters of the module.
+pub(super) const KEYS: [&str; 4] = ["args", "chdir", "creates", "removes"];
+
+/// The parameters under the names that were written; `None` when a problem was noted.
+pub(super) fn read(spec: &Spec, call: &StepCall<'_>, cx: &CompileContext) -> Option<Map<String, Value>> {
+    let raw = match call.input.as_map() {
+        Some(entries) => Value::Object(entries.iter().map(|(key, value)| entry(spec, key, value)).collect()),
+        None => call.input.text().map_or_else(|| call.input.to_json(), Value::from),
+    };
+    let mut params =
+        spec.expand(raw).map_err(|problem| cx.note(diagnostic(spec, &problem, call, cx))).ok()?;
+    for (key, node) in call.keys.iter().filter(|(_, node)| !node.is_null()) {
+        let added = match (*key, node.as_map()) {
+            ("args", Some(entries)) => entries.iter().map(|(key, value)| entry(spec, key, value)).collect(),
+            ("args", None) => {
+                let problem = cx.problem(Code::WrongType, node.span, "`args` is not a mapping of parameters");
+                cx.note(problem.hint("write `key: value` lines, indented below it"));
+                return None;
+            }
+            (key, _) => vec![(key.to_owned(), written(kind(spec, key), node))],
+        };
+        for (name, value) in added {
+            if params.insert(name.clone(), value).is_some() {
+                let message = format!("the parameter `{name}` is given twice");
+                cx.note(cx.problem(Code::DuplicateKey, node.span, message).hint("keep one of them"));
+                return None;
+            }
+        }
+    }
+    Some(params)
+}
+
+fn entry(spec: &Spec, key: &Node, value: &Node) -> (String, Value) {
+    let name = key.as_str().unwrap_or_default();
+    (name.to_owned(), written(kind(spec, name), value))
+}
+
+fn kind(spec: &Spec, name: &str) -> Kind {
+    spec.param(name).map_or(Kind::Raw, |param| param.kind)
+}
+
+/// A value, with numbers as they were written where text is wanted: a version `1.10` is not `1.1`, and a mode
+/// `0644` has its zero.
+fn written(kind: Kind, node: &Node) -> Value {
+    match (&kind, &node.value) {
+        (Kind::Str | Kind::Path | Kind::Mode, NodeKind::Int(_) | NodeKind::Float(_)) => {
+            node.text().map_or_else(|| node.to_json(), Value::from)
+        }
+        (Kind::List(item), NodeKind::List(items)) => items.iter().map(|node| written(**item, node)).collect(),
+        _ => node.to_json(),
+    }
+}
+
+/// Checks the parameters, with templates in them taken on trust, and notes every problem at its key.
+pub(super) fn lint(
+    spec: &Spec,
+    params: &Map<String, Value>,
+    call: &StepCall<'_>,
+    cx: &CompileContext,
+) -> bool {
+    let problems = spec.lint(Value::Object(params.clone())).err().unwrap_or_default();
+    problems.iter().for_each(|problem| cx.note(diagnostic(spec, problem, call, cx)));
+    problems.is_empty()
+}
+
+fn diagnostic(spec: &Spec, problem: &ParamError, call: &StepCall<'_>, cx: &CompileContext) -> Diagnostic {
+    let span = problem.param.as_deref().and_then(|name| key_span(call, name)).unwrap_or(call.word_span);
+    let diagnostic = cx.problem(Code::BadParams, span, problem.message.clone());
+    let near = problem.param.as_deref().and_then(|name| meant(spec, name));
+    near.or_else(|| problem.hint.clone()).into_iter().fold(diagnostic, Diagnostic::hint)
+}
+
+/// The parameter that a name was meant to be. Documents find slips of more kinds than the gate, which is small.
+fn meant(spec: &Spec, name: &str) -> Option<String> {
+    if spec.open || spec.param(name).is_some() {
+        return None;
+    }
+    let names = spec.params.iter().flat_map(|param| param.aliases.iter().copied().chain([param.name]));
+    let near = nearest(name, names.filter(|name| !name.starts_with('_')))?;
+    Some(format!("did you mean `{near}`?"))
+}
+
+/// Where a parameter's name stands.
+fn key_span(call: &StepCall<'_>, name: &str) -> Option<Span> {
+    let in_map = |node: &Node| {
+        node.as_map()?.iter().find(|(key, _)| key.as_str() == Some(name)).map(|(key, _)| key.span)
+    };
+    let beside = |(key, node): &(&str, &Node)| match *key {
+        "args" => in_map(node),
+        key => (key == name).then_some(node.span),
+    };
+    in_map(call.input).or_else(|| call.keys.iter().find_map(beside))
+}
+
+/// Where a parameter's value stands; the word, where the parameters are one text.
+pub(super) fn value_span(call: &StepCall<'_>, name: &str) -> Span {
+    value(call, name).map_or(call.word_span, |node| node.span)
+}
+
+/// A parameter's value, where the parameters are a mapping.
+pub(super) fn value<'a>(call: &StepCall<'a>, name: &str) -> Option<&'a Node> {
+    call.input.get(name)
+}
+
+/// The parameters under their own names, without those that were given as nothing.
+pub(super) fn canonical(spec: &Spec, written: Map<String, Value>) -> Map<String, Value> {
+    let own = |name: String| spec.param(&name).map_or(name, |param| param.name.to_owned());
+    let given = written.into_iter().filter(|(_, value)| !value.is_null());
+    given.map(|(name, value)| (own(name), value)).collect()
+}
+
+/// Whether a text is a template, which only the run itself can render.
+pub(super) fn is_template(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|open| text.contains(open))
+}

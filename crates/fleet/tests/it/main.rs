@@ -1,0 +1,11 @@
+//! Steps from their text to what they did: compiled from YAML, rendered, and run as the engine runs them.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests stop where something is not as it should be")]
+
+mod commands;
+mod context;
+mod files;
+mod lint;
+mod local;
+mod rendering;
+mod saying;
