@@ -1,11 +1,30 @@
-//! What the world sees of runs, as pure projections of plans, records and states.
+//! What people and programs see of a run and its plan: pure functions of plan, records and state.
+//!
+//! Runs have up to a million steps, so every projection is a view that serialises as it is walked; the
+//! functions that return a [`Value`](serde_json::Value) are for small ones and for tests.
 
-use serde_json::{Map, Value};
+mod events;
+mod output;
+mod plan;
+mod report;
+mod run;
+#[cfg(test)]
+mod tests;
+mod view;
 
-use crate::{At, BlobId, RunId, RunState, Status};
+pub use events::{Attempts, EventLine, event_line};
+pub use output::{last_result, task_output};
+pub use plan::{PlanView, plan_view};
+pub use report::{ErrorReport, error_report, last_lines};
+pub use run::{RunView, TaskState, attempts, changed, run_state, step_word, task_state, usage};
+
+use crate::{BlobId, RunId};
+
+/// The version of `run_state.json`, `plan.json` and `error_report.json`.
+pub const SCHEMA_VERSION: u32 = 1;
 
 /// What a run's state does not say about the run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunMeta {
     /// The run's id.
     pub run_id: RunId,
@@ -20,36 +39,4 @@ impl RunMeta {
     pub fn new(run_id: RunId, invoker: impl Into<String>, plan_digest: BlobId) -> Self {
         Self { run_id, invoker: invoker.into(), plan_digest }
     }
-}
-
-/// What a task gives as its `output`: of its last body step that ran, the standard output (`run`, `command`,
-/// `shell`), the text (`prompt`), otherwise the result; with several hosts a map by host.
-pub fn task_output(state: &RunState, task: u32) -> Value {
-    let plan = state.plan();
-    let spec = &plan.tasks[task as usize];
-    let hosts = plan.hosts_of(spec);
-    if let [_] = hosts {
-        return output_on(state, task, 0);
-    }
-    let by_host = hosts.iter().enumerate();
-    let by_host =
-        by_host.map(|(n, &host)| (plan.hosts[host as usize].to_string(), output_on(state, task, n as u32)));
-    Value::Object(by_host.collect::<Map<_, _>>())
-}
-
-fn output_on(state: &RunState, task: u32, host: u32) -> Value {
-    let spec = &state.plan().tasks[task as usize];
-    let ran = |step: &u32| {
-        let run = state.step(At { task, step: *step, host, item: None });
-        run.and_then(|run| run.status()).is_some_and(|status| status != Status::Skipped)
-    };
-    let Some(step) = (0..spec.cleanup).rev().find(ran) else { return Value::Null };
-    let run = state.step(At { task, step, host, item: None });
-    let Some(detail) = run.and_then(|run| run.detail.clone()) else { return Value::Null };
-    let field = match &*spec.steps[step as usize].action {
-        "command" | "shell" => "stdout",
-        "prompt" => "text",
-        _ => return detail.result.clone(),
-    };
-    detail.result.get(field).unwrap_or(&detail.result).clone()
 }
