@@ -48,12 +48,12 @@ pub(crate) struct Exec<'a> {
 impl Exec<'_> {
     pub(crate) fn run(self, args: &Args, cx: &Context<'_>) -> Result<Reply, Error> {
         let dir = args.path("chdir").map_or_else(|| cx.cwd.to_owned(), |dir| cx.path(dir));
-        if args.has("chdir") && !dir.is_dir() {
-            let msg = format!("cannot change directory to {}: it is not a folder", dir.display());
-            return Ok(Reply::failed(msg).with("cmd", self.cmd).with("rc", Value::Null));
-        }
         if let Some(reply) = decided(args, &dir, cx) {
             return Ok(reply.with("cmd", self.cmd));
+        }
+        if !dir.is_dir() {
+            let msg = format!("cannot change directory to {}: it is not a folder", dir.display());
+            return Ok(empty(Reply::failed(msg)).with("cmd", self.cmd).with("rc", Value::Null));
         }
         let stdin = stdin(args);
         let job = Job {

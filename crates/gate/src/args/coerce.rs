@@ -15,7 +15,7 @@ pub(super) fn to_kind(kind: &Kind, value: Value, leeway: &Leeway) -> Result<Valu
     }
     match kind {
         Kind::Raw => Ok(value),
-        Kind::Str | Kind::Path => scalar(&value).map(Value::String).ok_or_else(|| wanted("text", &value)),
+        Kind::Str | Kind::Path => text_of(&value).map(Value::String).ok_or_else(|| wanted("text", &value)),
         Kind::Int => int(&value).map(Value::from).ok_or_else(|| wanted("a whole number", &value)),
         Kind::Float => float(&value).map(Value::from).ok_or_else(|| wanted("a number", &value)),
         Kind::Bool => bool(&value).map(Value::Bool).ok_or_else(|| wanted("yes or no", &value)),
@@ -35,7 +35,7 @@ fn wanted(what: &str, value: &Value) -> String {
 }
 
 /// Text of a scalar; truth values are spelt as Python spells them, since playbooks rely on it.
-pub(crate) fn scalar(value: &Value) -> Option<String> {
+pub(crate) fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

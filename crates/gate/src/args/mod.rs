@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::{Kind, Param, ParamError, Rule, Spec};
 
+pub(crate) use coerce::text_of;
 pub(crate) use free_form::expand;
 
 /// Parameters that have passed the check of a [`Spec`].
@@ -140,9 +141,13 @@ fn place(spec: &Spec, name: &str, value: Value, templates: bool) -> Result<(Stri
     if templates && is_template(&value) {
         return Ok((param.name.into(), value));
     }
-    let mut value = coerce::to_kind(&param.kind, value, &Leeway { templates, words: param.choices })
+    let value = coerce::to_kind(&param.kind, value, &Leeway { templates, words: param.choices })
         .map_err(|why| ParamError::of(name, format!("`{name}` of {}: {why}", spec.name)))?;
-    choose(spec, param, name, &mut value, templates)?;
+    // An expression that comes out empty must not turn into the working directory.
+    if param.required && param.kind == Kind::Path && value == "" {
+        return Err(ParamError::of(name, format!("`{name}` of {} is empty", spec.name)).hint(param.doc));
+    }
+    choose(spec, param, name, &value, templates)?;
     Ok((param.name.into(), value))
 }
 
@@ -152,13 +157,7 @@ struct Leeway {
     words: &'static [&'static str],
 }
 
-fn choose(
-    spec: &Spec,
-    param: &Param,
-    name: &str,
-    value: &mut Value,
-    templates: bool,
-) -> Result<(), ParamError> {
+fn choose(spec: &Spec, param: &Param, name: &str, value: &Value, templates: bool) -> Result<(), ParamError> {
     if param.choices.is_empty() || param.kind == Kind::Mode {
         return Ok(());
     }

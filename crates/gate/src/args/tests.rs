@@ -127,6 +127,8 @@ fn aliases_and_defaults_are_resolved() {
     assert_eq!((args.opt_str("text"), args.str("text"), args.has("ratio")), (None, "", false));
     let problems = Args::check(&SPEC, json!({"dest": "/x", "path": "/y"})).unwrap_err();
     assert_eq!(problems.len(), 1);
+    let problems = Args::check(&SPEC, json!({"dest": ""})).unwrap_err();
+    assert_eq!(problems[0].to_string(), "`dest` of demo is empty (Where.)");
 }
 
 #[test]

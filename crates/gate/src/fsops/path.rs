@@ -40,11 +40,13 @@ pub(crate) fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("/"))
 }
 
-/// Refuses a folder that is not there.
-pub(crate) fn need_dir(dir: &Path) -> Result<(), Error> {
+/// Refuses a folder that is not there. In check mode a step before this one may only have said that it would
+/// make it, as with Ansible.
+pub(crate) fn need_dir(dir: &Path, cx: &Context<'_>) -> Result<(), Error> {
     match fs::metadata(dir) {
         Ok(meta) if meta.is_dir() => Ok(()),
         Ok(_) => Err(Error::Failed(format!("{} is not a folder", dir.display()))),
+        Err(error) if cx.check && error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::io("use the folder", dir)(error)),
     }
 }
@@ -55,8 +57,8 @@ pub(crate) fn make_dirs(path: &Path, want: &Want, cx: &Context<'_>) -> Result<bo
     let mut missing: Vec<&Path> =
         path.ancestors().take_while(|dir| fs::symlink_metadata(dir).is_err()).collect();
     missing.reverse();
-    let Some(top) = missing.first() else { return need_dir(path).map(|()| false) };
-    need_dir(parent(top))?;
+    let Some(top) = missing.first() else { return need_dir(path, cx).map(|()| false) };
+    need_dir(parent(top), cx)?;
     if cx.check {
         return Ok(true);
     }

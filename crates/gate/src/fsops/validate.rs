@@ -26,7 +26,8 @@ pub(super) fn run(command: &str, file: &Path, cx: &Context<'_>) -> Result<(), Er
         Ok(finished) if finished.status.success() => Ok(()),
         Ok(finished) => {
             let said = [finished.stderr.text(), finished.stdout.text()].join("\n");
-            refuse(format!("failed to validate ({}): {}", finished.status, said.trim()))
+            let said = if said.trim().is_empty() { String::new() } else { format!(": {}", said.trim()) };
+            refuse(format!("failed to validate ({}){said}", finished.status))
         }
         Err(Failure::Start(error)) => Err(Error::io("run", program.as_str())(error)),
         Err(Failure::Run(error)) => Err(error),

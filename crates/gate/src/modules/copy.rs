@@ -1,5 +1,6 @@
 //! `copy`: puts content, a file or a folder somewhere.
 
+mod json;
 mod tree;
 
 use std::{
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use crate::{
     Args, Check, Context, Effect, Error, Kind, Module, Param, Reply, Rule, Spec,
+    args::text_of,
     fsops::{
         attrs::{self, Want},
         install::{self, Content, Install, reply},
@@ -71,14 +73,11 @@ impl Module for Copy {
     }
 }
 
-/// Text is written as it is, and anything else as JSON, but for truth values, which Ansible spells as Python
-/// does.
+/// Text is written as it is, a list or map as JSON, and any other value as Python spells it.
 fn bytes(content: &Value) -> Vec<u8> {
     match content {
-        Value::String(text) => text.clone(),
-        Value::Bool(true) => "True".into(),
-        Value::Bool(false) => "False".into(),
-        other => other.to_string(),
+        Value::Array(_) | Value::Object(_) => json::text(content),
+        scalar => text_of(scalar).unwrap_or_default(),
     }
     .into_bytes()
 }
@@ -91,7 +90,7 @@ fn text(args: &Args, bytes: &[u8], install: &Install<'_>, cx: &Context<'_>) -> R
         return Err(Error::Failed(why));
     }
     verify(args, || Ok(sum::of(bytes)))?;
-    need_dir(parent(&dest))?;
+    need_dir(parent(&dest), cx)?;
     Ok(reply(install.put(Content::Bytes(bytes), &dest)?, cx))
 }
 
@@ -104,7 +103,7 @@ fn single(args: &Args, src: &Path, install: &Install<'_>, cx: &Context<'_>) -> R
         made = make_dirs(&dest, &Want::read(args, "directory_mode")?, cx)?;
         dest.push(src.file_name().unwrap_or_default());
     } else {
-        need_dir(parent(&dest))?;
+        need_dir(parent(&dest), cx)?;
     }
     let mut done = install.put(Content::File(src), &dest)?;
     done.changed |= made;

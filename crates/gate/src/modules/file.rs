@@ -86,11 +86,12 @@ impl<'a> Task<'a> {
     fn read(args: &'a Args, cx: &'a Context<'a>) -> Result<Self, Error> {
         let src = args.path("src");
         let mut path = place(args, src, cx);
-        if path.file_name().is_none() && args.str("state") == "absent" {
-            return Err(Error::Failed(format!("refusing to remove {}", path.display())));
-        }
         // A trailing slash would make the system follow a link that is itself the subject.
         path = path.components().collect();
+        if args.str("state") == "absent" && cx.cwd.starts_with(&path) {
+            let why = format!("refusing to remove {}, which this run works in", path.display());
+            return Err(Error::Failed(why));
+        }
         let prev = state_of(&path)?;
         let recurse = args.bool("recurse");
         let state = match args.opt_str("state") {
@@ -185,6 +186,7 @@ fn absent(task: &Task<'_>) -> Result<Done, Error> {
     done.changed = task.prev != "absent";
     if done.changed && !task.cx.check {
         task.cx.alive()?;
+        // Not to be stopped midway: only in one go does it follow no link that is put in its way meanwhile.
         let removed = match task.prev {
             "directory" => fs::remove_dir_all(&task.path),
             _ => fs::remove_file(&task.path),

@@ -63,10 +63,10 @@ impl Module for Template {
         let src = cx.path(args.str("src"));
         let mut dest = cx.path(args.str("dest"));
         if args.str("dest").ends_with('/') || dest.is_dir() {
-            need_dir(&dest)?;
+            need_dir(&dest, cx)?;
             dest.push(src.file_name().unwrap_or_default());
         }
-        need_dir(parent(&dest))?;
+        need_dir(parent(&dest), cx)?;
         let mut install = Install::read(args, cx)?;
         install.source = Some(&src);
         let done = install.put(Content::Bytes(text.as_bytes()), &dest)?;

@@ -1,6 +1,6 @@
 //! `copy` and `template`: what arrives, with which attributes, and what is refused.
 
-use std::{fs, os::unix::fs::MetadataExt};
+use std::{fs, os::unix::fs::MetadataExt, thread};
 
 use serde_json::{Value, json};
 
@@ -34,7 +34,11 @@ fn content_is_written_as_ansible_writes_it() {
         (json!("a\n"), "a\n"),
         (json!(5), "5"),
         (json!(true), "True"),
-        (json!({"a": [1, "x"]}), "{\"a\":[1,\"x\"]}"),
+        (json!({"a": [1, "x"]}), "{\"a\": [1, \"x\"]}"),
+        (
+            json!([{}, [], null, 1.5, "ü\n😀\"\\\u{1}"]),
+            r#"[{}, [], null, 1.5, "\u00fc\n\ud83d\ude00\"\\\u0001"]"#,
+        ),
         (json!(""), ""),
     ] {
         env.ok("copy", json!({"content": content, "dest": "f"}));
@@ -129,7 +133,6 @@ fn what_is_wrong_is_named() {
     let before = env.picture();
     for (params, why) in [
         (json!({"src": "none", "dest": "f"}), "cannot read"),
-        (json!({"src": "src", "dest": "no/such/f"}), "cannot use the folder"),
         (json!({"content": "x", "dest": "d"}), "is a folder, and `content` does not say"),
         (json!({"content": "x", "dest": "d/"}), "is a folder, and `content` does not say"),
         (json!({"src": "src", "dest": "f", "checksum": "00"}), "expected 00"),
@@ -143,6 +146,34 @@ fn what_is_wrong_is_named() {
         assert_eq!(env.check("copy", params.clone()).unwrap_err().to_string(), error, "{params}");
     }
     assert_eq!(env.picture(), before);
+}
+
+#[test]
+fn a_missing_folder_fails_but_in_check_mode_an_earlier_step_may_make_it() {
+    let env = Env::new();
+    for (module, params) in [
+        ("copy", json!({"content": "x", "dest": "no/such/f"})),
+        ("template", json!({"src": "t.j2", "content": "x", "dest": "no/such/f"})),
+    ] {
+        assert!(env.error(module, params.clone()).ends_with("no/such: no such file or directory"));
+        assert!(env.check(module, params).unwrap().changed);
+    }
+    assert!(env.check("command", json!("ls chdir=no/such")).unwrap().skipped);
+    assert!(env.names().is_empty());
+}
+
+#[test]
+fn a_deep_tree_needs_no_deep_stack() {
+    let env = Env::new();
+    let deep = "d/".repeat(1000);
+    env.dir(&deep).write(&format!("{deep}f"), "x");
+    thread::scope(|scope| {
+        let root = env.root();
+        let copy = move || Env::new().ok("copy", json!({"src": root.join("d"), "dest": root.join("e")}));
+        thread::Builder::new().stack_size(1 << 20).spawn_scoped(scope, copy).unwrap();
+    });
+    assert_eq!(env.read(&format!("e/{deep}f")), "x");
+    assert!(env.ok("file", json!({"path": "e", "recurse": true, "mode": "go="})).changed);
 }
 
 #[test]

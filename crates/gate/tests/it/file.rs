@@ -97,7 +97,9 @@ fn what_would_destroy_something_is_refused() {
         (json!({"path": "f", "recurse": true}), "`recurse` needs"),
         (json!({"path": "f", "src": "g"}), "`src` needs"),
         (json!({"path": "f", "owner": "no such user"}), "there is no owner \"no such user\""),
-        (json!({"path": "/", "state": "absent"}), "refusing to remove /"),
+        (json!({"path": "/", "state": "absent"}), "refusing to remove /, which"),
+        (json!({"path": ".", "state": "absent"}), "refusing to remove"),
+        (json!({"path": "", "state": "absent"}), "`path` of file is empty"),
         (json!({"path": "f/x/y", "state": "directory"}), "f is not a folder"),
     ] {
         let error = env.error("file", params.clone());

@@ -31,7 +31,7 @@ pub(super) fn copy(
     let dirs = Want { mode: Want::read(args, "directory_mode")?.mode, ..install.want.clone() };
     let tree = Tree { dirs, install, links: !args.bool("local_follow"), cx };
     let mut changed = make_dirs(&dest, &tree.dirs, cx)?;
-    changed |= tree.folder(src, &dest, &mut Vec::new())?;
+    changed |= tree.walk(src, dest.clone())?;
     Ok(Reply::changed(changed).with("src", src.to_string_lossy()).with("dest", dest.to_string_lossy()))
 }
 
@@ -45,39 +45,66 @@ struct Tree<'a> {
     cx: &'a Context<'a>,
 }
 
+/// A folder on the way down to where the copy is.
+struct Level {
+    id: (u64, u64),
+    left: std::vec::IntoIter<PathBuf>,
+    dest: PathBuf,
+}
+
 impl Tree<'_> {
-    /// Copies what is in a folder. `above` are the folders on the way here, so that a link back to one of them
-    /// ends instead of going round for ever.
-    fn folder(&self, src: &Path, dest: &Path, above: &mut Vec<(u64, u64)>) -> Result<bool, Error> {
-        let meta = fs::metadata(src).map_err(Error::io("read", src))?;
-        let id = (meta.dev(), meta.ino());
-        if above.contains(&id) {
-            return Ok(false);
-        }
-        above.push(id);
+    /// Copies what is in a folder, with the way down kept on the heap: a tree may be deeper than a thread's
+    /// stack is.
+    fn walk(&self, src: &Path, dest: PathBuf) -> Result<bool, Error> {
         let mut changed = false;
-        for path in entries(src)? {
+        let mut levels = vec![self.level(src, dest)?];
+        while let Some(level) = levels.last_mut() {
+            let Some(path) = level.left.next() else {
+                levels.pop();
+                continue;
+            };
             self.cx.alive()?;
-            let dest = dest.join(path.file_name().unwrap_or_default());
-            changed |= self.entry(&path, &dest, above)?;
+            let dest = level.dest.join(path.file_name().unwrap_or_default());
+            if !self.is_folder(&path)? {
+                changed |= self.entry(&path, &dest)?;
+                continue;
+            }
+            changed |= self.folder(&dest)?;
+            let next = self.level(&path, dest)?;
+            // A link back to a folder on the way here would go round for ever.
+            if levels.iter().all(|level| level.id != next.id) {
+                levels.push(next);
+            }
         }
-        above.pop();
         Ok(changed)
     }
 
-    fn entry(&self, src: &Path, dest: &Path, above: &mut Vec<(u64, u64)>) -> Result<bool, Error> {
-        if self.links && let Ok(target) = fs::read_link(src) {
-            return self.link(&target, dest);
+    fn level(&self, src: &Path, dest: PathBuf) -> Result<Level, Error> {
+        let meta = fs::metadata(src).map_err(Error::io("read", src))?;
+        Ok(Level { id: (meta.dev(), meta.ino()), left: entries(src)?.into_iter(), dest })
+    }
+
+    fn is_folder(&self, src: &Path) -> Result<bool, Error> {
+        let meta = if self.links { fs::symlink_metadata(src) } else { fs::metadata(src) };
+        meta.map(|meta| meta.is_dir()).map_err(Error::io("read", src))
+    }
+
+    fn folder(&self, dest: &Path) -> Result<bool, Error> {
+        if make_dirs(dest, &self.dirs, self.cx)? {
+            return Ok(true);
         }
-        if fs::metadata(src).map_err(Error::io("read", src))?.is_dir() {
-            let mut changed = make_dirs(dest, &self.dirs, self.cx)?;
-            if !changed && !self.dirs.is_empty() {
-                let (now, then) = self.dirs.settle(dest, self.cx)?;
-                changed = now != then;
-            }
-            return Ok(changed | self.folder(src, dest, above)?);
+        if self.dirs.is_empty() {
+            return Ok(false);
         }
-        Ok(self.install.put(Content::File(src), dest)?.changed)
+        let (now, then) = self.dirs.settle(dest, self.cx)?;
+        Ok(now != then)
+    }
+
+    fn entry(&self, src: &Path, dest: &Path) -> Result<bool, Error> {
+        match fs::read_link(src) {
+            Ok(target) if self.links => self.link(&target, dest),
+            _ => Ok(self.install.put(Content::File(src), dest)?.changed),
+        }
     }
 
     fn link(&self, target: &Path, dest: &Path) -> Result<bool, Error> {
