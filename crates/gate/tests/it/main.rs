@@ -7,6 +7,7 @@ mod copy;
 mod env;
 mod faults;
 mod file;
+mod props;
 mod stat;
 mod sweep;
 mod talk;
