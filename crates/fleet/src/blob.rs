@@ -1,4 +1,4 @@
-//! Files of the store laid out under their own names, for modules that read files.
+//! Contents of the store laid out as files under their own names, for modules that read files.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -30,29 +30,16 @@ impl Stage {
         self.dir.path().join(name)
     }
 
-    /// Puts a content of the store under a name. With a mode, it is a file that has it.
-    pub(crate) fn put(
-        &self,
-        blobs: &dyn Blobs,
-        id: &BlobId,
-        name: &str,
-        mode: Option<u32>,
-    ) -> Result<PathBuf, Failure> {
+    /// Puts a content of the store under a name, with a mode.
+    pub(crate) fn put(&self, blobs: &dyn Blobs, id: &BlobId, name: &str, mode: u32) -> Result<(), Failure> {
         let path = self.path(name);
-        let done = match (blobs.path(id), mode) {
-            (Some(stored), None) => symlink(stored, &path),
-            (Some(stored), Some(mode)) => fs::copy(stored, &path).and_then(|_| permit(&path, mode)),
-            (None, mode) => {
-                fs::write(&path, blobs.read(id)?).and_then(|()| permit(&path, mode.unwrap_or(0o600)))
-            }
-        };
-        done.map(|()| path).map_err(|error| io(name, &error))
+        let done = fs::write(&path, blobs.read(id)?).and_then(|()| permit(&path, mode));
+        done.map_err(|error| io(name, &error))
     }
 
     /// Makes a folder.
-    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf, Failure> {
-        let path = self.path(name);
-        fs::create_dir_all(&path).map(|()| path).map_err(|error| io(name, &error))
+    pub(crate) fn folder(&self, name: &str) -> Result<(), Failure> {
+        fs::create_dir_all(self.path(name)).map_err(|error| io(name, &error))
     }
 
     /// Makes a link that leads wherever the original led.

@@ -30,7 +30,7 @@ use std::sync::Arc;
 use windlass_engine::{Action, StepCompiler};
 
 pub use action::ModuleAction;
-pub use local::{LocalRunner, Surroundings, THREADS};
+pub use local::{CAPTURE, LocalRunner, Surroundings, THREADS};
 pub use words::ModuleWords;
 
 /// An action for every native module. They share one [`LocalRunner`], and so one bound on threads.

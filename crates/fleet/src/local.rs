@@ -23,7 +23,7 @@ pub const THREADS: usize = 64;
 
 /// How much of each output stream a result keeps, in bytes. A result goes through the journal and into the
 /// variables of later steps: what is past this is counted (`stdout_truncated_bytes`) and left out.
-pub(crate) const CAPTURE: usize = 1 << 20;
+pub const CAPTURE: usize = 1 << 20;
 
 /// Runs modules on this machine. Clones share the bound on threads.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub struct Surroundings {
     pub cancel: CancellationToken,
     /// When the run ends whether it is done or not.
     pub deadline: Option<Instant>,
+    /// How much of each output stream the reply keeps, in bytes.
+    pub capture: usize,
     /// Hears live output, on the module's own thread.
     pub listener: Arc<dyn Progress + Send + Sync>,
 }
@@ -60,6 +62,7 @@ impl Surroundings {
             environment: BTreeMap::new(),
             cancel: CancellationToken::new(),
             deadline: None,
+            capture: CAPTURE,
             listener: Arc::new(Silent),
         }
     }
@@ -73,7 +76,7 @@ impl Surroundings {
             cancel,
             deadline: self.deadline,
             progress: &*self.listener,
-            capture_limit: CAPTURE,
+            capture_limit: self.capture,
         }
     }
 }

@@ -22,13 +22,12 @@ pub(super) fn run(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> 
     let stage = match (file, files) {
         (Some(file), _) => {
             let stage = Stage::new()?;
-            let mode = mode.as_ref().map(octal).transpose()?;
+            let mode = mode.as_ref().map_or(Ok(PRIVATE), octal)?;
             stage.put(&*work.blobs, &blob::id(&file)?, name(&src).unwrap_or("file"), mode)?;
             stage
         }
         (None, Some(Value::Array(entries))) => {
-            let links = params.get("local_follow").is_some_and(|follow| !truth(follow));
-            folder(&entries, name(&src).unwrap_or("folder"), links, &*work.blobs, cx)?
+            folder(&entries, name(&src).unwrap_or("folder"), &*work.blobs, cx)?
         }
         // Nothing of it was known while planning, or it is on the host already.
         _ => return call(module, params.into(), cx),
@@ -58,13 +57,7 @@ fn staged(stage: &Stage, src: &str) -> String {
 }
 
 /// Lays a folder out as it was when the plan was made.
-fn folder(
-    entries: &[Value],
-    name: &str,
-    links: bool,
-    blobs: &dyn Blobs,
-    cx: &Context<'_>,
-) -> Result<Stage, Failure> {
+fn folder(entries: &[Value], name: &str, blobs: &dyn Blobs, cx: &Context<'_>) -> Result<Stage, Failure> {
     let stage = Stage::new()?;
     stage.folder(name)?;
     for entry in entries.iter().filter_map(Value::as_object) {
@@ -74,12 +67,11 @@ fn folder(
         let path = format!("{name}/{}", inside(entry)?);
         match (entry.get("blob"), entry.get("link").and_then(Value::as_str)) {
             (Some(id), _) => {
-                // Where links are copied as links, what stands for a file must not be one.
-                let mode = entry.get("mode").map(octal).transpose()?.or(links.then_some(PRIVATE));
+                let mode = entry.get("mode").map_or(Ok(PRIVATE), octal)?;
                 stage.put(blobs, &blob::id(id)?, &path, mode)?;
             }
             (None, Some(target)) => stage.link(&path, target)?,
-            (None, None) => drop(stage.folder(&path)?),
+            (None, None) => stage.folder(&path)?,
         }
     }
     Ok(stage)
@@ -101,8 +93,4 @@ fn octal(value: &Value) -> Result<u32, Failure> {
 
 fn bad(what: &str) -> Failure {
     Failure::new(Code::BadParams, format!("the plan has {what}")).permanent()
-}
-
-fn truth(value: &Value) -> bool {
-    crate::jinja::truth(value).unwrap_or(true)
 }

@@ -2,6 +2,7 @@
 
 mod bare;
 mod copy;
+mod long;
 mod output;
 mod template;
 
@@ -71,9 +72,14 @@ impl Action for ModuleAction {
                 environment: step.environment,
                 cancel: step.cancel,
                 deadline: step.deadline,
+                capture: long::WHOLE,
                 listener: Arc::new(Listener(step.progress)),
             };
-            let reply = self.runner.drive(around, move |cx| perform(module, work, cx)).await;
+            let reply = self.runner.drive(around, move |cx| {
+                let (scope, blobs) = (work.scope.clone(), work.blobs.clone());
+                perform(module, work, cx).map(|reply| long::shorten(reply, &scope, &*blobs))
+            });
+            let reply = reply.await;
             output::of(module.spec(), reply)
         })
     }

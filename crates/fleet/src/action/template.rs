@@ -24,7 +24,7 @@ pub(super) fn run(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> 
         return call(module, params.into(), cx);
     };
     let (bytes, own_mode) = match &id {
-        Some(id) => (work.blobs.read(&blob::id(id)?)?, mode),
+        Some(id) => (work.blobs.read(&blob::id(id)?)?.to_vec(), mode),
         None => read(&cx.cwd.join(&src)).map_err(|error| failure::source(&src, &error))?,
     };
     if let (Some("preserve"), Some(mode)) = (params.get("mode").and_then(Value::as_str), own_mode) {

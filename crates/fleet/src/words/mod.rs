@@ -34,10 +34,6 @@ impl StepCompiler for ModuleWords {
         self.words.iter().map(String::as_str).collect()
     }
 
-    fn keys(&self) -> &[&'static str] {
-        &params::KEYS
-    }
-
     fn compile(&self, call: &StepCall<'_>, cx: &CompileContext) -> Option<CompiledStep> {
         let spec = find(call.word)?.spec();
         let written = params::read(spec, call, cx)?;

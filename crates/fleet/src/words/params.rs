@@ -6,37 +6,13 @@ use windlass_gate::{Kind, ParamError, Spec};
 use windlass_model::{Code, Diagnostic, Span};
 use windlass_yaml::{Kind as NodeKind, Node, nearest};
 
-/// Keys that may stand beside a module's word, as Ansible has them beside free-form commands: they are
-/// parameters of the module.
-pub(super) const KEYS: [&str; 4] = ["args", "chdir", "creates", "removes"];
-
 /// The parameters under the names that were written; `None` when a problem was noted.
 pub(super) fn read(spec: &Spec, call: &StepCall<'_>, cx: &CompileContext) -> Option<Map<String, Value>> {
     let raw = match call.input.as_map() {
         Some(entries) => Value::Object(entries.iter().map(|(key, value)| entry(spec, key, value)).collect()),
         None => call.input.text().map_or_else(|| call.input.to_json(), Value::from),
     };
-    let mut params =
-        spec.expand(raw).map_err(|problem| cx.note(diagnostic(spec, &problem, call, cx))).ok()?;
-    for (key, node) in call.keys.iter().filter(|(_, node)| !node.is_null()) {
-        let added = match (*key, node.as_map()) {
-            ("args", Some(entries)) => entries.iter().map(|(key, value)| entry(spec, key, value)).collect(),
-            ("args", None) => {
-                let problem = cx.problem(Code::WrongType, node.span, "`args` is not a mapping of parameters");
-                cx.note(problem.hint("write `key: value` lines, indented below it"));
-                return None;
-            }
-            (key, _) => vec![(key.to_owned(), written(kind(spec, key), node))],
-        };
-        for (name, value) in added {
-            if params.insert(name.clone(), value).is_some() {
-                let message = format!("the parameter `{name}` is given twice");
-                cx.note(cx.problem(Code::DuplicateKey, node.span, message).hint("keep one of them"));
-                return None;
-            }
-        }
-    }
-    Some(params)
+    spec.expand(raw).map_err(|problem| cx.note(diagnostic(spec, &problem, call, cx))).ok()
 }
 
 fn entry(spec: &Spec, key: &Node, value: &Node) -> (String, Value) {
@@ -91,14 +67,8 @@ fn meant(spec: &Spec, name: &str) -> Option<String> {
 
 /// Where a parameter's name stands.
 fn key_span(call: &StepCall<'_>, name: &str) -> Option<Span> {
-    let in_map = |node: &Node| {
-        node.as_map()?.iter().find(|(key, _)| key.as_str() == Some(name)).map(|(key, _)| key.span)
-    };
-    let beside = |(key, node): &(&str, &Node)| match *key {
-        "args" => in_map(node),
-        key => (key == name).then_some(node.span),
-    };
-    in_map(call.input).or_else(|| call.keys.iter().find_map(beside))
+    let entries = call.input.as_map()?;
+    entries.iter().find(|(key, _)| key.as_str() == Some(name)).map(|(key, _)| key.span)
 }
 
 /// Where a parameter's value stands; the word, where the parameters are one text.

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use windlass_engine::Stream;
-use windlass_model::Code;
+use windlass_fleet::CAPTURE;
+use windlass_model::{BlobId, Code};
 
 use crate::context::World;
 
@@ -64,13 +65,11 @@ async fn children_have_the_marker_and_start_in_the_documents_folder() {
 }
 
 #[tokio::test]
-async fn creates_and_removes_may_stand_among_the_parameters_or_beside_the_word() {
+async fn a_command_whose_work_is_done_does_not_run() {
     for text in [
         "shell: { cmd: 'touch made', creates: made }",
-        "shell: touch made\nargs: { creates: made }",
-        "shell: touch made\ncreates: made",
         "shell: touch made creates=made",
-        "shell: { cmd: 'touch made', removes: sub, chdir: '.' }\ncreates: made",
+        "shell: { cmd: 'touch ../made', removes: x, chdir: sub, creates: ../made }",
     ] {
         let world = World::new();
         world.write("sub/x", "");
@@ -118,11 +117,25 @@ async fn a_deadline_ends_a_command() {
 }
 
 #[tokio::test]
-async fn long_output_is_cut_with_a_notice() {
-    let output = World::new().run("shell: head -c 1500000 /dev/zero | tr '\\0' x").await.unwrap();
-    let kept = output.result["stdout"].as_str().unwrap().len();
-    assert_eq!(kept, 1 << 20);
-    assert_eq!(output.result["stdout_truncated_bytes"], 1_500_000 - kept);
+async fn long_output_is_cut_with_a_notice_and_kept_whole_without_secrets() {
+    let world = World::new().vars(json!({"secrets": {"token": "s3cr3t"}}));
+    let step = "shell: echo s3cr3t; head -c 1500000 /dev/zero | tr '\\0' x; echo; echo end";
+    let output = world.run(step).await.unwrap();
+    let kept = output.result["stdout"].as_str().unwrap();
+    assert_eq!(kept.len(), CAPTURE);
+    assert_eq!(output.result["stdout_lines"].as_array().unwrap().len(), 2);
+    assert_eq!(output.result["stdout_truncated_bytes"], 1_500_011 - CAPTURE);
+    let whole = world.kept.lock().unwrap().pop().unwrap();
+    assert_eq!(output.result["stdout_blob"], BlobId::of(&whole).as_str());
+    assert!(whole.starts_with(b"********\nxxx") && whole.ends_with(b"x\nend"));
+}
+
+#[tokio::test]
+async fn output_past_what_is_kept_whole_is_counted_too() {
+    let world = World::new();
+    let output = world.run("shell: head -c 9000000 /dev/zero | tr '\\0' x").await.unwrap();
+    assert_eq!(output.result["stdout_truncated_bytes"], 9_000_000 - CAPTURE);
+    assert_eq!(world.kept.lock().unwrap()[0].len(), 8 << 20);
 }
 
 #[tokio::test]

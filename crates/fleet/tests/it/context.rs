@@ -26,8 +26,8 @@ pub(crate) struct World {
     pub(crate) timeout: Option<Duration>,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) lines: Arc<Lines>,
-    /// Whether the store has files, or hands contents out only as bytes.
-    pub(crate) stored_as_files: bool,
+    /// What steps gave to keep.
+    pub(crate) kept: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 /// The lines that were told while steps ran.
@@ -47,20 +47,22 @@ pub(crate) struct Compiled {
     pub(crate) files: BTreeMap<String, BlobId>,
 }
 
-#[derive(Debug)]
-struct Contents {
+/// The contents that a plan stands on, and what steps gave to keep.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
     files: BTreeMap<BlobId, PathBuf>,
-    as_files: bool,
+    pub(crate) kept: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Blobs for Contents {
-    fn read(&self, id: &BlobId) -> Result<Vec<u8>, Failure> {
+    fn read(&self, id: &BlobId) -> Result<Arc<[u8]>, Failure> {
         let path = self.files.get(id).ok_or_else(|| Failure::new(Code::MissingSource, "not in the store"))?;
-        Ok(std::fs::read(path).unwrap())
+        Ok(std::fs::read(path).unwrap().into())
     }
 
-    fn path(&self, id: &BlobId) -> Option<PathBuf> {
-        self.files.get(id).filter(|_| self.as_files).cloned()
+    fn keep(&self, content: &[u8]) -> Result<Option<BlobId>, Failure> {
+        self.kept.lock().unwrap().push(content.to_vec());
+        Ok(Some(BlobId::of(content)))
     }
 }
 
@@ -74,7 +76,7 @@ impl World {
             timeout: None,
             environment: BTreeMap::new(),
             lines: Arc::default(),
-            stored_as_files: true,
+            kept: Arc::default(),
         }
     }
 
@@ -116,19 +118,16 @@ impl World {
         self.path(name).exists()
     }
 
-    /// Compiles a step: its word is the first key of the mapping.
+    /// Compiles a step, a mapping with its word as the only key.
     pub(crate) fn compile(&self, text: &str) -> Result<Compiled, Diagnostics> {
         let source = Source::new("step.yaml", text);
         let node = parse(&source, &Limits::default()).unwrap();
         let cx = CompileContext::new(source, self.root().to_owned());
         let mut words = Words::default();
         words.add(windlass_fleet::words()).unwrap();
-        let entries = node.as_map().unwrap();
-        let (word, input) = &entries[0];
+        let (word, input) = &node.as_map().unwrap()[0];
         let compiler = words.get(word.as_str().unwrap()).expect("a word");
-        let keys: Vec<_> = entries[1..].iter().map(|(key, node)| (key.as_str().unwrap(), node)).collect();
-        assert!(keys.iter().all(|(key, _)| compiler.keys().contains(key)));
-        let call = StepCall { word: word.as_str().unwrap(), word_span: word.span, input, keys: &keys };
+        let call = StepCall { word: word.as_str().unwrap(), word_span: word.span, input, keys: &[] };
         let step = compiler.compile(&call, &cx);
         let (problems, files, blobs) = cx.finish();
         assert_eq!(step.is_none(), !problems.is_empty(), "a step or problems, not both: {problems}");
@@ -150,7 +149,7 @@ impl World {
         let action: Arc<dyn Action> = actions.get(&compiled.step.action).unwrap().clone();
         let own = || scope.clone();
         let immediate = action.immediate(&Call::new(&input, self.mode.check, &own));
-        let blobs = Contents { files: compiled.blobs.clone(), as_files: self.stored_as_files };
+        let blobs = Contents { files: compiled.blobs.clone(), kept: self.kept.clone() };
         let result = action.run(self.context(input, scope.clone(), Arc::new(blobs))).await;
         if let Some(immediate) = immediate {
             // Whichever way the engine takes, the same comes of it.
