@@ -83,14 +83,9 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] windlass_store::Error),
-    /// A secret could not be had.
-    #[error("secret {name:?}: {why}")]
-    Secret {
-        /// Its name.
-        name: String,
-        /// Why.
-        why: String,
-    },
+    /// The request has no document.
+    #[error("the request has no document")]
+    NoDocument,
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -127,20 +122,73 @@ impl From<Diagnostics> for Error {
 impl Error {
     /// The stable code, where it has one.
     pub fn code(&self) -> Option<Code> {
-        match self {
-            Error::Document(problems) => problems.iter().next().map(|problem| problem.code),
-            Error::Phase { source, .. } => source.code(),
-            Error::Shared(error) => error.code(),
-            Error::Failed(failure) => Some(failure.code),
+        Some(match self {
+            Error::Document(problems) => return problems.iter().next().map(|problem| problem.code),
+            Error::Phase { source, .. } => return source.code(),
+            Error::Shared(error) => return error.code(),
+            Error::Failed(failure) => failure.code,
+            Error::Store(error) => error.code(),
+            Error::UnknownMode { .. } | Error::UnknownBackend { .. } => Code::UnknownBackend,
+            Error::Unrecognised { .. } => Code::Unrecognised,
+            Error::Incapable { .. } => Code::Incapable,
+            Error::Plan(_) => Code::MalformedPlan,
+            Error::UnknownAction { .. } => Code::UnknownAction,
+            Error::NotResumable { .. } => Code::NotResumable,
+            Error::NoDocument => Code::NoDocument,
+            Error::Io { .. } => Code::FileUnusable,
+            Error::Panic(_) | Error::Duplicate { .. } => Code::Internal,
+        })
+    }
+
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self.root() {
+            Error::Document(problems) => problems.iter().next()?.hint.clone(),
+            Error::Failed(failure) => failure.hint.clone(),
+            Error::Store(error) => error.hint(),
+            Error::Unrecognised { .. } => {
+                Some("a workflow begins with `workflow: NAME`; `windlass init` writes one that works".into())
+            }
+            Error::Panic(_) => Some("this is a bug; please report it. `windlass resume` goes on".into()),
             _ => None,
         }
+    }
+
+    /// The error as data: what a report shows, and what survives a restart.
+    pub fn failure(&self) -> Option<Failure> {
+        if let Error::Failed(failure) = self.root() {
+            return Some(failure.clone());
+        }
+        Some(Failure { hint: self.hint(), ..Failure::new(self.code()?, self.to_string()) })
     }
 
     /// The error below the names of its phases.
     pub fn root(&self) -> &Error {
         match self {
             Error::Phase { source, .. } => source.root(),
+            Error::Shared(error) => error.root(),
             other => other,
         }
     }
+
+    /// Says in which phase, and once it is known for which backend, it happened. An error that says so already
+    /// stays as it is.
+    #[must_use]
+    pub fn during(self, phase: crate::Phase, backend: Option<&crate::BackendKey>) -> Self {
+        match self {
+            Error::Phase { .. } => self,
+            source => {
+                Error::Phase { phase, backend: backend.map(ToString::to_string), source: Box::new(source) }
+            }
+        }
+    }
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: Box<dyn std::any::Any + Send>) -> String {
+    let text = match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast_ref::<&str>().copied().unwrap_or("it said nothing").to_owned(),
+    };
+    format!("panicked: {text}")
 }

@@ -24,7 +24,7 @@ pub use backend::{Backend, BackendKey, Backends, Compiled, Document, Loaded, Req
 pub use builtin::Noop;
 pub use bus::{Bus, Listener, Subscription, Topic};
 pub use capability::Capability;
-pub use cleanup::CleanupStack;
+pub use cleanup::{CleanupHandlers, CleanupJournal, CleanupReport, CleanupStack};
 pub use compile::{CompileContext, CompiledStep, StepCall, StepCompiler, Words};
 pub use dispatch::Stop;
 pub use error::Error;

@@ -229,6 +229,8 @@ codes! {
     NoDocument = "WL0811",
     /// There is no such scope of the run's state.
     NoScope = "WL0812",
+    /// The run is over for good.
+    NotResumable = "WL0813",
     /// What was typed on the command line makes no sense.
     BadArgument = "WL0901",
     /// A variable on the command line cannot be read.

@@ -183,7 +183,8 @@ impl Runtime {
             return Err(Error::NotResumable { run: id.clone(), status: state.status.word() });
         }
         self.check_actions(state.plan())?;
-        crate::process::end_marked(id, None);
+        // Where processes cannot be looked for, there are none that can be found.
+        crate::process::end_marked(id, None).ok();
         let flag = |name: &str| stored.options.get(name).and_then(serde_json::Value::as_bool) == Some(true);
         let mode = Mode { check: flag("check"), diff: flag("diff") || options.mode.diff };
         let meta = RunMeta::new(id.clone(), &stored.row.invoker, stored.row.digest.clone());
@@ -266,7 +267,6 @@ impl Runtime {
             ),
         };
         let config = Config {
-            run: id.clone(),
             actions: self.actions().clone(),
             mode,
             parallelism: plan.policy.max_parallelism.map_or(self.0.parallelism, |n| n.max(1) as usize),
