@@ -1,1 +1,60 @@
-fn main() {}
+//! The chores of this repository, as `cargo xtask <chore>`: tests with what they need, benches, sweeps.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who runs it")]
+
+mod bench;
+mod cargo;
+mod needs;
+mod test;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+The chores of this repository.
+
+Usage: cargo xtask <CHORE>
+
+Chores:
+  test [ARGS]     install what the tests need where it is missing, then run all tests, doc tests included;
+                  ARGS go to `cargo test`
+  tidy            run only the checks of the repository itself: edges between crates, pages, files
+  bench engine    measure the engine with steps that do nothing; writes bench/results/*.json
+                    --steps N      steps in each graph (default 100000)
+                    --only WORD    only the cases whose name contains WORD
+                    --no-save      write no results
+  soak            the crash sweeps with many more random kill times (default 500)
+                    --kills N      how many
+  bless           write the golden files anew: the command line's reference, diagnostics, transcripts
+  help            this text
+";
+
+/// How a chore ends: a failure says why.
+type Chore = Result<(), String>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let chore = match args.as_slice() {
+        [] | ["help" | "-h" | "--help", ..] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        [_, .., "-h" | "--help"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        ["test", rest @ ..] => test::all(rest),
+        ["tidy"] => test::tidy(),
+        ["soak", rest @ ..] => test::soak(rest),
+        ["bless"] => test::bless(),
+        ["bench", "engine", rest @ ..] => bench::engine(rest),
+        other => Err(format!("no chore {:?}: `cargo xtask help` lists them", other.join(" "))),
+    };
+    match chore {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("xtask: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

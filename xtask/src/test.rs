@@ -1,0 +1,75 @@
+//! The tests: all of them, those of the repository itself, and the long sweeps.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::cargo::{cargo, go};
+use crate::{Chore, needs};
+
+/// Installs what the tests need and passes them. A run without a single test is a failure: it shows nothing.
+pub(crate) fn all(args: &[&str]) -> Chore {
+    needs::install()?;
+    let begun = Instant::now();
+    let passed = counted(cargo().args(["test", "--workspace", "--no-fail-fast"]).args(args))?;
+    if passed == 0 {
+        return Err("no test ran".into());
+    }
+    println!("xtask: {passed} tests passed in {} s", begun.elapsed().as_secs());
+    Ok(())
+}
+
+/// Runs the checks of the repository itself.
+pub(crate) fn tidy() -> Chore {
+    go(cargo().args(["test", "--quiet", "--package", "windlass-testkit", "--test", "it", "tidy"]))
+}
+
+/// Runs the crash sweeps with many random kill times, in a release build: a slow machine has fewer moments.
+pub(crate) fn soak(args: &[&str]) -> Chore {
+    let kills = match args {
+        [] => "500",
+        ["--kills", number] => number,
+        other => return Err(format!("soak takes --kills N only, not {:?}", other.join(" "))),
+    };
+    go(cargo()
+        .args(["test", "--release", "--package", "windlass-cli", "--test", "it", "e2e_crash"])
+        .args(["--", "--nocapture"])
+        .env("WINDLASS_SOAK_KILLS", kills))
+}
+
+/// Runs the tests that compare with stored files in the mode in which they write them.
+pub(crate) fn bless() -> Chore {
+    go(cargo().args(["test", "--workspace", "--no-fail-fast"]).env("WINDLASS_BLESS", "1"))
+}
+
+/// Runs a test command, shows what it says, and counts the tests that passed.
+fn counted(command: &mut Command) -> Result<u64, String> {
+    let failed = |error: std::io::Error| format!("cargo test: {error}");
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(failed)?;
+    let mut passed = 0;
+    for line in BufReader::new(child.stdout.take().expect("it is piped")).lines() {
+        let line = line.map_err(failed)?;
+        passed += passed_in(&line);
+        println!("{line}");
+    }
+    let status = child.wait().map_err(failed)?;
+    if status.success() { Ok(passed) } else { Err(format!("some tests failed ({status})")) }
+}
+
+/// `test result: ok. 12 passed; 0 failed; …` has 12.
+fn passed_in(line: &str) -> u64 {
+    let Some(rest) = line.strip_prefix("test result: ok. ") else { return 0 };
+    rest.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::passed_in;
+
+    #[test]
+    fn passed_tests_are_counted_where_a_result_says_so() {
+        assert_eq!(passed_in("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured"), 12);
+        assert_eq!(passed_in("test result: FAILED. 12 passed; 3 failed"), 0);
+        assert_eq!(passed_in("test tests::it_is_ok ... ok"), 0);
+    }
+}
