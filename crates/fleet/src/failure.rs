@@ -17,12 +17,12 @@ pub(crate) fn params(problems: &[ParamError]) -> Failure {
 
 /// The run was cancelled.
 pub(crate) fn cancelled() -> Failure {
-    Failure::new(Code::ModuleCancelled, "cancelled before it could finish")
+    Failure::new(Code::Cancelled, "cancelled before it could finish")
 }
 
 /// The deadline passed.
 pub(crate) fn late() -> Failure {
-    Failure::new(Code::ModuleTimeout, "did not end before its deadline")
+    Failure::new(Code::StepTimeout, "did not end before its deadline")
         .hint("give it more time with `timeout`, or find out what it waits for")
 }
 
@@ -30,13 +30,14 @@ pub(crate) fn late() -> Failure {
 pub(crate) fn broken(panic: &(dyn Any + Send)) -> Failure {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-    Failure::new(Code::ModuleBroke, format!("internal error: {text}"))
+    Failure::new(Code::ActionPanicked, format!("internal error: {text}"))
         .hint("this is a mistake of the program: please report it")
 }
 
-/// A template or an expression that could not be evaluated.
-pub(crate) fn render(error: &windlass_expr::Error, what: &str) -> Failure {
-    let failure = Failure::new(Code::RenderFailed, format!("{what}: {error}")).permanent();
+/// A template or an expression that could not be evaluated. It would go no better another time: what it is
+/// evaluated over stays as it is.
+pub(crate) fn expression(code: Code, error: &windlass_expr::Error, what: &str) -> Failure {
+    let failure = Failure::new(code, format!("{what}: {error}")).permanent();
     match &error.hint {
         Some(hint) => failure.hint(hint),
         None => failure,
@@ -170,8 +171,8 @@ mod tests {
         let problem = ParamError { param: None, message: "m".into(), hint: Some("h".into()) };
         for (given, code, transient, permanent) in [
             (Error::BadParams(vec![problem]), Code::BadParams, false, true),
-            (Error::Cancelled, Code::ModuleCancelled, false, false),
-            (Error::Deadline, Code::ModuleTimeout, false, false),
+            (Error::Cancelled, Code::Cancelled, false, false),
+            (Error::Deadline, Code::StepTimeout, false, false),
             (Error::Failed("why".into()), Code::ModuleFailed, false, false),
             (io(13), Code::HostIo, false, false),
             (io(16), Code::HostIo, true, false),

@@ -121,8 +121,6 @@ codes! {
     MissingSource = "WL0403",
     /// A template file is no template.
     BadTemplate = "WL0404",
-    /// An expression in a module's parameters is wrong.
-    BadExpression = "WL0405",
     /// The task to begin at is not there.
     UnknownStart = "WL0501",
     /// An expression needs the result of a task that is left out.
@@ -135,14 +133,8 @@ codes! {
     AssertionFailed = "WL0603",
     /// A step said that the run must not go on.
     Refused = "WL0604",
-    /// A module did not end in time.
-    ModuleTimeout = "WL0605",
-    /// A module was cancelled.
-    ModuleCancelled = "WL0606",
     /// The operating system refused something.
     HostIo = "WL0607",
-    /// A module broke: a mistake of the program.
-    ModuleBroke = "WL0608",
     /// A template could not be rendered.
     RenderFailed = "WL0609",
     /// A step failed and said no more than that.

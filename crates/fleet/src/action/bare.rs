@@ -37,7 +37,7 @@ fn holds(condition: &Value, scope: &windlass_expr::Value) -> Result<bool, Failur
     match condition {
         Value::String(text) => {
             let value = expression(text)?.test(scope);
-            value.map_err(|error| failure::render(&error, &format!("the condition `{text}`")))
+            value.map_err(|error| failed(&error, text))
         }
         value => Ok(from_json(value).is_true()),
     }
@@ -58,15 +58,17 @@ pub(super) fn debug(
     let value = match expression(text)?.eval(&scope()) {
         Ok(value) => value,
         Err(error) if error.kind == ErrorKind::Undefined => UNDEFINED.into(),
-        Err(error) => return Err(failure::render(&error, &format!("`{text}`"))),
+        Err(error) => return Err(failed(&error, text)),
     };
     *var = json!({"expr": text.clone(), "value": value});
     Ok(input)
 }
 
 fn expression(text: &str) -> Result<Expression, Failure> {
-    Expression::parse(text).map_err(|error| {
-        let failure = Failure::new(Code::BadExpression, format!("`{text}`: {error}")).permanent();
-        error.hint.into_iter().fold(failure, Failure::hint)
-    })
+    let wrong = |error| failure::expression(Code::ExpressionSyntax, &error, &format!("`{text}`"));
+    Expression::parse(text).map_err(wrong)
+}
+
+fn failed(error: &windlass_expr::Error, text: &str) -> Failure {
+    failure::expression(Code::ExpressionFailed, error, &format!("`{text}`"))
 }

@@ -13,7 +13,7 @@ pub(super) fn of(spec: &Spec, reply: Result<Reply, Failure>) -> Result<Output, F
     match reply {
         Ok(reply) => Ok(answered(spec, &reply)),
         Err(error) => match error.code {
-            Code::ModuleBroke | Code::ModuleCancelled | Code::ModuleTimeout => Err(error),
+            Code::ActionPanicked | Code::Cancelled | Code::StepTimeout => Err(error),
             _ => Ok(refused(error)),
         },
     }

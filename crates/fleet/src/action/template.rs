@@ -58,15 +58,13 @@ fn render(
         Some(offset) => format!("{src}:{}", jinja::line(text, offset)),
         None => src.to_owned(),
     };
-    let parsed = jinja::parse(text, params).map_err(|error| {
-        let failure = Failure::new(Code::BadTemplate, format!("{}: {error}", place(&error))).permanent();
-        error.hint.into_iter().fold(failure, Failure::hint)
-    })?;
+    let parsed = jinja::parse(text, params)
+        .map_err(|error| failure::expression(Code::BadTemplate, &error, &place(&error)))?;
     let defaults = defaults(src, params);
     let scope = Scope::builder().layer(Arc::new(Whole(scope))).layer(Arc::new(defaults)).build();
     parsed.render_text(&scope).map_err(|error| {
         let error = jinja::shift(error, jinja::header_len(text));
-        failure::render(&error, &place(&error))
+        failure::expression(Code::RenderFailed, &error, &place(&error))
     })
 }
 

@@ -40,7 +40,7 @@ fn expression(value: &mut Value, span: Span, cx: &CompileContext) -> bool {
         return true;
     }
     if let Err(error) = Expression::parse(bare) {
-        let problem = cx.problem(Code::BadExpression, span, format!("`{bare}`: {error}"));
+        let problem = cx.problem(Code::ExpressionSyntax, span, format!("`{bare}`: {error}"));
         cx.note(match error.hint {
             Some(hint) => problem.hint(hint),
             None => problem.hint("an expression is written without braces, and texts in it with quotes"),

@@ -12,7 +12,16 @@ pub(super) fn read(spec: &Spec, call: &StepCall<'_>, cx: &CompileContext) -> Opt
         Some(entries) => Value::Object(entries.iter().map(|(key, value)| entry(spec, key, value)).collect()),
         None => call.input.text().map_or_else(|| call.input.to_json(), Value::from),
     };
-    spec.expand(raw).map_err(|problem| cx.note(diagnostic(spec, &problem, call, cx))).ok()
+    let mut params =
+        spec.expand(raw).map_err(|problem| cx.note(diagnostic(spec, &problem, call, cx))).ok()?;
+    params.extend(args(call).iter().map(|(key, value)| entry(spec, key, value)));
+    Some(params)
+}
+
+/// The parameters that stand under `args` beside a text; they win over those in it.
+fn args<'a>(call: &StepCall<'a>) -> &'a [(Node, Node)] {
+    let args = call.keys.iter().find(|(key, _)| *key == "args");
+    args.and_then(|(_, node)| node.as_map()).unwrap_or_default()
 }
 
 fn entry(spec: &Spec, key: &Node, value: &Node) -> (String, Value) {
@@ -67,8 +76,8 @@ fn meant(spec: &Spec, name: &str) -> Option<String> {
 
 /// Where a parameter's name stands.
 fn key_span(call: &StepCall<'_>, name: &str) -> Option<Span> {
-    let entries = call.input.as_map()?;
-    entries.iter().find(|(key, _)| key.as_str() == Some(name)).map(|(key, _)| key.span)
+    let mut entries = call.input.as_map().unwrap_or_default().iter().chain(args(call));
+    entries.find(|(key, _)| key.as_str() == Some(name)).map(|(key, _)| key.span)
 }
 
 /// Where a parameter's value stands; the word, where the parameters are one text.
@@ -76,9 +85,10 @@ pub(super) fn value_span(call: &StepCall<'_>, name: &str) -> Span {
     value(call, name).map_or(call.word_span, |node| node.span)
 }
 
-/// A parameter's value, where the parameters are a mapping.
+/// A parameter's value, where it stands in a mapping.
 pub(super) fn value<'a>(call: &StepCall<'a>, name: &str) -> Option<&'a Node> {
-    call.input.get(name)
+    let of = |entries: &'a [(Node, Node)]| entries.iter().find(|(key, _)| key.as_str() == Some(name));
+    call.input.as_map().and_then(of).or_else(|| of(args(call))).map(|(_, value)| value)
 }
 
 /// The parameters under their own names, without those that were given as nothing.

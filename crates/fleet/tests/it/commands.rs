@@ -69,6 +69,7 @@ async fn a_command_whose_work_is_done_does_not_run() {
     for text in [
         "shell: { cmd: 'touch made', creates: made }",
         "shell: touch made creates=made",
+        "shell: touch made creates=never\nargs: { creates: made }",
         "shell: { cmd: 'touch ../made', removes: x, chdir: sub, creates: ../made }",
     ] {
         let world = World::new();
@@ -101,7 +102,7 @@ async fn a_cancelled_command_ends_with_all_its_children() {
         cancel.cancel();
     });
     let error = world.run("shell: sleep 60 & echo $! > pid; wait").await.unwrap_err();
-    assert_eq!(error.code, Code::ModuleCancelled);
+    assert_eq!(error.code, Code::Cancelled);
     assert!(begun.elapsed() < Duration::from_secs(20));
     assert!(ended(world.read("pid").trim()).await, "a child of the command lives on");
 }
@@ -112,7 +113,7 @@ async fn a_deadline_ends_a_command() {
     world.timeout = Some(Duration::from_millis(100));
     let begun = Instant::now();
     let error = world.run("command: sleep 60").await.unwrap_err();
-    assert_eq!(error.code, Code::ModuleTimeout);
+    assert_eq!(error.code, Code::StepTimeout);
     assert!(begun.elapsed() < Duration::from_secs(20));
 }
 

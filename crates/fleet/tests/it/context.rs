@@ -118,16 +118,18 @@ impl World {
         self.path(name).exists()
     }
 
-    /// Compiles a step, a mapping with its word as the only key.
+    /// Compiles a step, a mapping with its word as the first key.
     pub(crate) fn compile(&self, text: &str) -> Result<Compiled, Diagnostics> {
         let source = Source::new("step.yaml", text);
         let node = parse(&source, &Limits::default()).unwrap();
         let cx = CompileContext::new(source, self.root().to_owned());
         let mut words = Words::default();
         words.add(windlass_fleet::words()).unwrap();
-        let (word, input) = &node.as_map().unwrap()[0];
+        let entries = node.as_map().unwrap();
+        let (word, input) = &entries[0];
+        let keys: Vec<_> = entries[1..].iter().map(|(key, node)| (key.as_str().unwrap(), node)).collect();
         let compiler = words.get(word.as_str().unwrap()).expect("a word");
-        let call = StepCall { word: word.as_str().unwrap(), word_span: word.span, input, keys: &[] };
+        let call = StepCall { word: word.as_str().unwrap(), word_span: word.span, input, keys: &keys };
         let step = compiler.compile(&call, &cx);
         let (problems, files, blobs) = cx.finish();
         assert_eq!(step.is_none(), !problems.is_empty(), "a step or problems, not both: {problems}");

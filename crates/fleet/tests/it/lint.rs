@@ -26,9 +26,14 @@ fn every_problem_is_told_at_its_key_with_a_hint() {
             "shell: { cmd: a, chdri: b }",
             vec!["1:18 WL0401 shell has no parameter `chdri` (did you mean `chdir`?)"],
         ),
-        ("assert: { that: [a == , b] }", vec!["1:18 WL0405 `a ==`"]),
-        ("assert: { that: 'x is nonsense' }", vec!["1:17 WL0405 `x is nonsense`"]),
-        ("debug: { var: 'a |' }", vec!["1:15 WL0405 `a |`"]),
+        (
+            "shell: a\nargs: { chdri: b }",
+            vec!["2:9 WL0401 shell has no parameter `chdri` (did you mean `chdir`?)"],
+        ),
+        ("assert: that=x\nargs: { that: 'a ==' }", vec!["2:15 WL0301 `a ==`"]),
+        ("assert: { that: [a == , b] }", vec!["1:18 WL0301 `a ==`"]),
+        ("assert: { that: 'x is nonsense' }", vec!["1:17 WL0301 `x is nonsense`"]),
+        ("debug: { var: 'a |' }", vec!["1:15 WL0301 `a |`"]),
     ] {
         let found = problems(&World::new(), text);
         assert_eq!(found.len(), expected.len(), "{text}: {found:?}");

@@ -42,10 +42,10 @@ async fn modules_past_the_bound_wait_and_end_on_cancel_without_a_start() {
     let begun = Instant::now();
     let late = Surroundings { deadline: Some(begun + Duration::from_millis(50)), ..long() };
     let error = runner.run("command", "touch started".into(), late).await.unwrap_err();
-    assert_eq!(error.code, Code::ModuleTimeout);
+    assert_eq!(error.code, Code::StepTimeout);
     cancel.cancel();
     for job in running {
-        assert_eq!(job.await.unwrap().unwrap_err().code, Code::ModuleCancelled);
+        assert_eq!(job.await.unwrap().unwrap_err().code, Code::Cancelled);
     }
     assert!(begun.elapsed() < Duration::from_secs(30));
     assert!(!dir.path().join("started").exists());

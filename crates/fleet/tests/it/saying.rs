@@ -68,7 +68,7 @@ async fn an_assertion_has_messages_of_its_own() {
 async fn a_condition_over_what_is_not_there_is_a_failure_with_its_text() {
     let output = world().run("assert: { that: portt == 80 }").await.unwrap();
     let error = output.error.unwrap();
-    assert_eq!(error.code, Code::RenderFailed);
+    assert_eq!(error.code, Code::ExpressionFailed);
     assert!(error.message.contains("portt == 80"), "{error}");
     assert!(error.permanent && output.failed);
     assert_eq!(output.result["msg"], error.message);
