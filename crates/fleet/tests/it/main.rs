@@ -8,4 +8,5 @@ mod files;
 mod lint;
 mod local;
 mod rendering;
+mod runs;
 mod saying;
