@@ -16,7 +16,7 @@ pub(crate) struct Compiled {
     pub expression: minijinja::Expression<'static, 'static>,
     pub rewritten: Rewritten,
     /// The variable's path, if the whole expression is one: to name it when it is undefined.
-    pub path: Option<String>,
+    pub path: Option<Vec<String>>,
 }
 
 /// What a template's text turned out to be.
@@ -75,8 +75,7 @@ fn compiled(source: &str, tree: &Expr<'_>, dialect: &Dialect<'_>) -> Result<Comp
     let expression = environment()
         .compile_expression_owned(rewritten.source.clone())
         .map_err(|e| in_original(&e, source, &rewritten))?;
-    let path = path(tree).map(|parts| parts.join("."));
-    Ok(Compiled { expression, rewritten, path })
+    Ok(Compiled { expression, rewritten, path: path(tree) })
 }
 
 fn text(source: &str, tree: &Stmt<'_>, dialect: &Dialect<'_>) -> Result<Text, Error> {

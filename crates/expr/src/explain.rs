@@ -6,7 +6,29 @@ use minijinja::{Error as Inner, ErrorKind as InnerKind, Value};
 use crate::error::{Error, ErrorKind};
 use crate::meter::TOO_MUCH;
 use crate::nearest::nearest;
+use crate::refs::References;
 use crate::rewrite::Rewritten;
+
+/// What is said of an undefined value when the engine does not know where it came from.
+const NAMELESS: &str = "a value is undefined";
+
+/// Gives a name to an undefined value that came without one: the first variable of the text that is missing.
+pub(crate) fn named(error: Error, references: &References, scope: &Value) -> Error {
+    if error.kind != ErrorKind::Undefined || error.message != NAMELESS {
+        return error;
+    }
+    let is_missing = |path: &&Vec<String>| {
+        let found = path.iter().try_fold(scope.clone(), |place, part| {
+            place.get_item(&Value::from(part.as_str())).ok().filter(|next| !next.is_undefined())
+        });
+        found.is_none()
+    };
+    let offset = |path: &&Vec<String>| references.offset(&path.join("."));
+    match references.paths.iter().filter(is_missing).min_by_key(offset) {
+        Some(path) => Error { offset: offset(&path), ..undefined_path(path, scope) },
+        None => error,
+    }
+}
 
 /// An error of the parser.
 pub(crate) fn syntax_error(error: &Inner, source: &str) -> Error {
@@ -37,10 +59,8 @@ fn described(error: &Inner, scope: &Value) -> Error {
         return undefined(name, scope);
     }
     match error.kind() {
-        _ if detail.starts_with("cannot convert undefined") => {
-            Error::new(ErrorKind::Undefined, "a value is undefined")
-        }
-        InnerKind::UndefinedError => Error::new(ErrorKind::Undefined, "a value is undefined"),
+        _ if detail.starts_with("cannot convert undefined") => Error::new(ErrorKind::Undefined, NAMELESS),
+        InnerKind::UndefinedError => Error::new(ErrorKind::Undefined, NAMELESS),
         InnerKind::UnknownMethod => Error::new(ErrorKind::Unknown, detail),
         InnerKind::WriteFailure => Error::limit("the rendered text is too long"),
         _ => Error::new(ErrorKind::Value, detail),
@@ -65,7 +85,11 @@ fn undefined_name(detail: &str) -> Option<&str> {
 
 /// An undefined variable: which part of its path is missing, and what is near.
 pub(crate) fn undefined(name: &str, scope: &Value) -> Error {
-    let parts = split_path(name);
+    undefined_path(&split_path(name), scope)
+}
+
+/// The same for a path in parts.
+pub(crate) fn undefined_path(parts: &[String], scope: &Value) -> Error {
     let mut place = scope.clone();
     for (index, part) in parts.iter().enumerate() {
         let next = place.get_item(&Value::from(part.as_str())).unwrap_or_default();
@@ -74,7 +98,7 @@ pub(crate) fn undefined(name: &str, scope: &Value) -> Error {
         }
         place = next;
     }
-    Error::new(ErrorKind::Undefined, format!("`{name}` is undefined"))
+    Error::new(ErrorKind::Undefined, format!("`{}` is undefined", parts.join(".")))
 }
 
 fn missing(parents: &[String], part: &str, place: &Value) -> Error {

@@ -34,7 +34,13 @@ impl Expression {
             return Err(Error::syntax("a condition is one expression, without `{% %}`", start + at)
                 .hint("write it bare, as in `when: version != ''`"));
         }
-        let (compiled, references) = compile::expression(bare).map_err(|e| e.shift(start))?;
+        let (compiled, references) = compile::expression(bare).map_err(|e| {
+            let e = e.shift(start);
+            match bare.contains("{{") {
+                true => e.hint("write it without braces: the whole text is one expression already"),
+                false => e,
+            }
+        })?;
         let source = source.to_owned();
         Ok(Expression(Arc::new(Inner { source, compiled, references: references.shift(start) })))
     }
@@ -52,19 +58,21 @@ impl Expression {
     /// The value of the expression as JSON. An undefined result is an error.
     pub fn eval(&self, scope: &Value) -> Result<serde_json::Value, Error> {
         let _metered = Metered::start();
-        let value = evaluate(&self.0.compiled, scope).map_err(|e| self.shifted(e))?;
-        to_data(&value, &self.0.compiled.rewritten, scope).map_err(|e| self.shifted(e))
+        let Inner { compiled, .. } = &*self.0;
+        evaluate(compiled, scope)
+            .and_then(|value| to_data(&value, &compiled.rewritten, scope))
+            .map_err(|e| self.explained(e, scope))
     }
 
     /// Whether the result is true as Python sees it: everything but `false`, `none`, zero and what is empty.
     /// A text is true unless it is empty, whatever it says: `'false'` is true, as in Ansible.
     pub fn test(&self, scope: &Value) -> Result<bool, Error> {
         let _metered = Metered::start();
-        evaluate(&self.0.compiled, scope).map(|value| value.is_true()).map_err(|e| self.shifted(e))
+        evaluate(&self.0.compiled, scope).map(|value| value.is_true()).map_err(|e| self.explained(e, scope))
     }
 
-    fn shifted(&self, error: Error) -> Error {
-        error.shift(without_braces(&self.0.source).1)
+    fn explained(&self, error: Error, scope: &Value) -> Error {
+        explain::named(error.shift(without_braces(&self.0.source).1), &self.0.references, scope)
     }
 }
 
@@ -109,7 +117,7 @@ pub(crate) fn to_data(
 
 fn undefined_result(compiled: &Compiled, scope: &Value) -> Error {
     let mut error = match &compiled.path {
-        Some(path) => explain::undefined(path, scope),
+        Some(path) => explain::undefined_path(path, scope),
         None => Error::new(ErrorKind::Undefined, "the result is undefined"),
     };
     error.offset = compiled.rewritten.original(0);

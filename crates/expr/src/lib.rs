@@ -18,6 +18,7 @@
 //! ```
 
 mod args;
+mod compare;
 mod compile;
 mod convert;
 mod emitted;

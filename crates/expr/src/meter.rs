@@ -13,9 +13,10 @@ use minijinja::{Error, ErrorKind};
 
 /// How many instructions one evaluation may execute: a template that writes some 100,000 items passes.
 pub(crate) const FUEL: u64 = 1_000_000;
-/// How many units one evaluation may spend; at a unit per byte this bounds its memory to about 64 MB.
-pub(crate) const WORK: u64 = 64 << 20;
-/// What a value costs besides the bytes of its text: about the size of a `Value` in a list.
+/// How many units one evaluation may spend; at a unit per byte this bounds its memory to well under 100 MB: a
+/// growing buffer holds its old and its new content for a moment.
+pub(crate) const WORK: u64 = 32 << 20;
+/// What a value costs besides the bytes of its text: about what it takes in a list or a map.
 pub(crate) const NODE: usize = 32;
 /// How many bytes a rendered text may have.
 pub(crate) const MAX_OUTPUT: usize = 16 << 20;

@@ -4,9 +4,10 @@ use minijinja::value::{Kwargs, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use crate::args::{invalid, items};
+use crate::compare::equal;
 use crate::meter::charge;
 use crate::nearest::nearest;
-use crate::ops::{equal, type_name};
+use crate::ops::type_name;
 use crate::{repr, text};
 
 const OF_TEXT: &[&str] = &[

@@ -1,12 +1,11 @@
 //! The operators: Python's meaning, with the [meter](crate::meter) running. The rewritten text calls them
 //! as filters named `op.…`.
 
-use std::cmp::Ordering;
-
 use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value};
 
 use crate::args::{invalid, items};
+use crate::compare::{compare, contains, equal, is_nested};
 use crate::meter::{MAX_DEPTH, charge, charge_nodes};
 use crate::{percent, repr};
 
@@ -51,7 +50,7 @@ fn defined(
     }
 }
 
-fn unfit(op: &str, a: &Value, b: &Value) -> Error {
+pub(crate) fn unfit(op: &str, a: &Value, b: &Value) -> Error {
     invalid(format!("`{op}` does not work on {} and {}", type_name(a), type_name(b)))
 }
 
@@ -71,13 +70,13 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
 }
 
 /// A number as the operators see it: booleans count as 0 and 1, as in Python.
-enum Number {
+pub(crate) enum Number {
     Int(i128),
     Float(f64),
 }
 
 impl Number {
-    fn of(value: &Value) -> Option<Number> {
+    pub(crate) fn of(value: &Value) -> Option<Number> {
         match value.kind() {
             ValueKind::Bool => Some(Number::Int(i128::from(value.is_true()))),
             ValueKind::Number if value.is_integer() => i128::try_from(value.clone()).ok().map(Number::Int),
@@ -86,7 +85,7 @@ impl Number {
         }
     }
 
-    fn float(&self) -> f64 {
+    pub(crate) fn float(&self) -> f64 {
         match self {
             Number::Int(number) => *number as f64,
             Number::Float(number) => *number,
@@ -223,89 +222,6 @@ fn concat(a: &Value, b: &Value) -> Result<Value, Error> {
     Ok(Value::from(out))
 }
 
-/// `a == b`, metered.
-pub(crate) fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
-    equal_at(a, b, 0)
-}
-
-fn equal_at(a: &Value, b: &Value, depth: usize) -> Result<bool, Error> {
-    charge_nodes(1)?;
-    if depth > MAX_DEPTH {
-        return Err(invalid("the value is nested too deeply"));
-    }
-    match (a.kind(), b.kind()) {
-        (ValueKind::Map, ValueKind::Map) => {
-            if a.len() != b.len() {
-                return Ok(false);
-            }
-            for key in a.try_iter()? {
-                let other = b.get_item(&key)?;
-                if other.is_undefined() || !equal_at(&a.get_item(&key)?, &other, depth + 1)? {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        }
-        (ValueKind::Seq | ValueKind::Iterable, ValueKind::Seq | ValueKind::Iterable) => {
-            if a.len() != b.len() || a.is_tuple() != b.is_tuple() {
-                return Ok(false);
-            }
-            for (x, y) in a.try_iter()?.zip(b.try_iter()?) {
-                if !equal_at(&x, &y, depth + 1)? {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        }
-        (ValueKind::String, ValueKind::String) => {
-            let (x, y) = (a.as_str().unwrap_or_default(), b.as_str().unwrap_or_default());
-            charge(x.len().min(y.len()))?;
-            Ok(x == y)
-        }
-        (x, y) if is_nested(x) || is_nested(y) => Ok(false),
-        _ => match (Number::of(a), Number::of(b)) {
-            (Some(Number::Int(x)), Some(Number::Int(y))) => Ok(x == y),
-            (Some(x), Some(y)) => Ok(x.float() == y.float()),
-            _ => Ok(a == b),
-        },
-    }
-}
-
-fn is_nested(kind: ValueKind) -> bool {
-    matches!(kind, ValueKind::Map | ValueKind::Seq | ValueKind::Iterable)
-}
-
-/// Orders two values that have an order: numbers, texts, lists of such.
-pub(crate) fn compare(op: &str, a: &Value, b: &Value) -> Result<Ordering, Error> {
-    compare_at(op, a, b, 0)
-}
-
-fn compare_at(op: &str, a: &Value, b: &Value, depth: usize) -> Result<Ordering, Error> {
-    charge_nodes(1)?;
-    if depth > MAX_DEPTH {
-        return Err(invalid("the value is nested too deeply"));
-    }
-    if let (Some(x), Some(y)) = (a.as_str(), b.as_str()) {
-        charge(x.len().min(y.len()))?;
-        return Ok(x.cmp(y));
-    }
-    match (Number::of(a), Number::of(b)) {
-        (Some(Number::Int(x)), Some(Number::Int(y))) => return Ok(x.cmp(&y)),
-        (Some(x), Some(y)) => return Ok(x.float().total_cmp(&y.float())),
-        _ => {}
-    }
-    let is_list = |value: &Value| matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable);
-    if !is_list(a) || !is_list(b) {
-        return Err(unfit(op, a, b));
-    }
-    for (x, y) in a.try_iter()?.zip(b.try_iter()?) {
-        if !equal_at(&x, &y, depth + 1)? {
-            return compare_at(op, &x, &y, depth + 1);
-        }
-    }
-    Ok(a.len().cmp(&b.len()))
-}
-
 fn ordered(op: &str, a: &Value, b: &Value) -> Result<Value, Error> {
     let ordering = compare(op, a, b)?;
     Ok(Value::from(match op {
@@ -314,31 +230,6 @@ fn ordered(op: &str, a: &Value, b: &Value) -> Result<Value, Error> {
         ">" => ordering.is_gt(),
         _ => ordering.is_ge(),
     }))
-}
-
-/// `item in container`: a part of a text, an item of a list, a key of a map.
-pub(crate) fn contains(container: &Value, item: &Value) -> Result<bool, Error> {
-    match (container.kind(), item.as_str()) {
-        (ValueKind::String, Some(part)) => {
-            let text = container.as_str().unwrap_or_default();
-            charge(text.len())?;
-            Ok(text.contains(part))
-        }
-        (ValueKind::String, None) => Err(unfit("in", item, container)),
-        (ValueKind::Map, _) => {
-            key(item)?;
-            Ok(!container.get_item(item)?.is_undefined())
-        }
-        (ValueKind::Seq | ValueKind::Iterable, _) => {
-            for candidate in container.try_iter()? {
-                if equal(&candidate, item)? {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
-        }
-        _ => Err(unfit("in", item, container)),
-    }
 }
 
 /// `a < b <= c`: the comparisons one by one, each with its right side.

@@ -95,6 +95,25 @@ pub(crate) fn path(expr: &Expr<'_>) -> Option<Vec<String>> {
     }
 }
 
+/// Where an expression starts in the source. The span of a chain starts at its last link but one.
+pub(crate) fn start(expr: &Expr<'_>) -> usize {
+    match expr {
+        Expr::GetAttr(get) => start(&get.expr),
+        Expr::GetItem(get) => start(&get.expr),
+        Expr::Slice(slice) => start(&slice.expr),
+        Expr::Call(call) => start(&call.expr),
+        Expr::BinOp(op) => start(&op.left),
+        Expr::Compare(compare) => start(&compare.expr),
+        Expr::Test(test) => start(&test.expr),
+        Expr::IfExpr(cond) => start(&cond.true_expr),
+        Expr::Filter(filter) => match &filter.expr {
+            Some(inner) => start(inner),
+            None => expr.span().start_offset as usize,
+        },
+        _ => expr.span().start_offset as usize,
+    }
+}
+
 fn extend(mut path: Vec<String>, part: &str) -> Option<Vec<String>> {
     path.push(part.to_owned());
     Some(path)
@@ -136,7 +155,7 @@ impl Walk {
     }
 
     fn record(&mut self, path: Vec<String>, offset: usize, guarded: bool) {
-        if self.is_bound(&path[0]) || FUNCTIONS.contains(&path[0].as_str()) || path[0] == "omit" {
+        if self.is_bound(&path[0]) || path[0] == "omit" {
             return;
         }
         if guarded {
@@ -224,7 +243,7 @@ impl Walk {
 
     fn expr(&mut self, expr: &Expr<'_>, guarded: bool) {
         if let Some(path) = path(expr) {
-            return self.record(path, expr.span().start_offset as usize, guarded);
+            return self.record(path, start(expr), guarded);
         }
         match expr {
             Expr::Var(_) | Expr::Const(_) => {}
@@ -273,9 +292,8 @@ impl Walk {
 
     fn call(&mut self, call: &Call<'_>, guarded: bool) {
         match &call.expr {
-            Expr::Var(var) => {
-                self.out.pure &= self.is_bound(var.id) || !IMPURE_FUNCTIONS.contains(&var.id);
-                self.expr(&call.expr, false);
+            Expr::Var(var) if !self.is_bound(var.id) && FUNCTIONS.contains(&var.id) => {
+                self.out.pure &= !IMPURE_FUNCTIONS.contains(&var.id);
             }
             // The last attribute is the method's name, not a part of the variable.
             Expr::GetAttr(method) => self.expr(&method.expr, guarded),

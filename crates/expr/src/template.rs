@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use crate::compile::{self, Body, NAME, Text};
 use crate::emitted::Watch;
 use crate::error::{Error, ErrorKind};
-use crate::explain::runtime_error;
+use crate::explain::{self, runtime_error};
 use crate::expression::{evaluate, to_data};
 use crate::meter::{MAX_OUTPUT, Metered};
 use crate::refs::References;
@@ -79,11 +79,6 @@ impl Template {
     /// Parses a text of a document. A backslash in a string of an expression is itself there, as in Ansible:
     /// `'\1'` needs no doubling.
     pub fn parse(source: &str) -> Result<Template, Error> {
-        if !["{{", "{%", "{#"].iter().any(|open| source.contains(open)) {
-            let (body, references) = (Body::Literal(source.to_owned()), References::default());
-            let newline = "\n".to_owned();
-            return Ok(Template(Arc::new(Inner { source: source.to_owned(), body, references, newline })));
-        }
         Template::new(source, &TextOptions::default(), &Dialect::DOCUMENT)
     }
 
@@ -94,7 +89,13 @@ impl Template {
     }
 
     fn new(source: &str, options: &TextOptions, dialect: &Dialect<'_>) -> Result<Template, Error> {
-        let (body, references) = compile::template(source, options.syntax()?, dialect)?;
+        let syntax = options.syntax()?;
+        let opens = [&options.variable.0, &options.block.0, &options.comment.0];
+        let (body, references) = match opens.into_iter().any(|open| source.contains(open)) {
+            true => compile::template(source, syntax, dialect)?,
+            // A text without any Jinja stays as it is, its newlines included.
+            false => (Body::Literal(source.to_owned()), References::default()),
+        };
         let newline = dialect.newline.to_owned();
         Ok(Template(Arc::new(Inner { source: source.to_owned(), body, references, newline })))
     }
@@ -118,6 +119,10 @@ impl Template {
     /// does one that writes a single value (`{% if a %}{{ list }}{% endif %}`); every other becomes a string.
     pub fn render(&self, scope: &Value) -> Result<Json, Error> {
         let _metered = Metered::start();
+        self.value(scope).map_err(|e| explain::named(e, &self.0.references, scope))
+    }
+
+    fn value(&self, scope: &Value) -> Result<Json, Error> {
         match &self.0.body {
             Body::Literal(text) => Ok(Json::String(self.topped_up(text.clone()))),
             Body::Single(compiled) => {
@@ -140,6 +145,10 @@ impl Template {
     /// Renders to text, as Python would write it: `True`, `['a', 'b']`; but `none` is the empty text.
     pub fn render_text(&self, scope: &Value) -> Result<String, Error> {
         let _metered = Metered::start();
+        self.text(scope).map_err(|e| explain::named(e, &self.0.references, scope))
+    }
+
+    fn text(&self, scope: &Value) -> Result<String, Error> {
         let text = match &self.0.body {
             Body::Literal(text) => text.clone(),
             Body::Single(compiled) => {

@@ -4,7 +4,8 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, State, Value};
 
 use crate::args::{Args, Entry, entry, forgiving, invalid, items};
-use crate::ops::{self, as_float};
+use crate::compare;
+use crate::ops::as_float;
 use crate::patterns::{Flags, compiled};
 use crate::{env::Known, version};
 
@@ -60,8 +61,8 @@ static TESTS: &[Entry] = &[
     entry(">", &["other"], |_, args| yes(order(args)?.is_gt())),
     entry("ge", &["other"], |_, args| yes(order(args)?.is_ge())),
     entry(">=", &["other"], |_, args| yes(order(args)?.is_ge())),
-    entry("in", &["container"], |_, args| yes(ops::contains(&args.need("container")?, args.input())?)),
-    entry("contains", &["item"], |_, args| yes(ops::contains(args.input(), &args.need("item")?)?)),
+    entry("in", &["container"], |_, args| yes(compare::contains(&args.need("container")?, args.input())?)),
+    entry("contains", &["item"], |_, args| yes(compare::contains(args.input(), &args.need("item")?)?)),
     entry("any", &[], |_, args| yes(args.input_items()?.iter().any(Value::is_true))),
     entry("all", &[], |_, args| yes(args.input_items()?.iter().all(Value::is_true))),
     entry("subset", &["other"], |_, args| yes(is_within(args.input(), &args.need("other")?)?)),
@@ -115,21 +116,21 @@ fn divisible(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
 }
 
 fn equal(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
-    yes(ops::equal(args.input(), &args.need("other")?)?)
+    yes(compare::equal(args.input(), &args.need("other")?)?)
 }
 
 fn unequal(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
-    yes(!ops::equal(args.input(), &args.need("other")?)?)
+    yes(!compare::equal(args.input(), &args.need("other")?)?)
 }
 
 fn order(args: &Args<'_>) -> Result<std::cmp::Ordering, Error> {
-    ops::compare("<", args.input(), &args.need("other")?)
+    compare::compare("<", args.input(), &args.need("other")?)
 }
 
 /// Whether every item of one list is in the other.
 fn is_within(part: &Value, whole: &Value) -> Result<bool, Error> {
     for item in items(part)? {
-        if !ops::contains(whole, &item)? {
+        if !compare::contains(whole, &item)? {
             return Ok(false);
         }
     }

@@ -55,8 +55,9 @@ fn parse_json(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
         // A value that is data already stays what it is.
         return json_of(args.input()).map(|json| from_json(&json));
     };
-    // A value takes two bytes of text at least (`0,`).
-    charge_nodes(text.len() / 2)?;
+    charge(text.len())?;
+    // Each of these signs stands for one value at most.
+    charge_nodes(text.bytes().filter(|byte| matches!(byte, b',' | b':' | b'[' | b'{')).count())?;
     let parsed: serde_json::Value =
         serde_json::from_str(text).map_err(|e| args.error(format!("cannot read this JSON: {e}")))?;
     Ok(from_json(&parsed))

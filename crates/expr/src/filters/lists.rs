@@ -8,7 +8,7 @@ use minijinja::{Error, State, Value};
 use super::walks::{attribute, attribute_of};
 use crate::args::{Args, Entry, entry, items};
 use crate::meter::{charge, charge_nodes};
-use crate::{ops, repr};
+use crate::{compare, ops, repr};
 
 pub(super) static FILTERS: &[Entry] = &[
     entry("length", &[], length),
@@ -98,7 +98,7 @@ fn keyed(args: &Args<'_>) -> Result<Vec<(Vec<Value>, Value)>, Error> {
 
 fn compare_keys(a: &[Value], b: &[Value]) -> Result<Ordering, Error> {
     for (x, y) in a.iter().zip(b) {
-        match ops::compare("<", x, y)? {
+        match compare::compare("<", x, y)? {
             Ordering::Equal => {}
             other => return Ok(other),
         }

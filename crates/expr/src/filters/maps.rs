@@ -6,7 +6,7 @@ use minijinja::{Error, State, Value};
 use super::lists::{sort_key, try_sort};
 use crate::args::{Args, Entry, entry, invalid, items};
 use crate::meter::{MAX_DEPTH, charge_nodes};
-use crate::{ops, repr};
+use crate::{compare, ops, repr};
 
 pub(super) static FILTERS: &[Entry] = &[
     entry("dict2items", &["key_name", "value_name"], dict2items),
@@ -31,18 +31,19 @@ fn dict2items(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
 }
 
 fn items2dict(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
-    let (key_name, value_name) = (args.text_or("key_name", "key")?, args.text_or("value_name", "value")?);
+    let name = |parameter, default: &str| args.get(parameter).unwrap_or_else(|| Value::from(default));
+    let (key_name, value_name) = (name("key_name", "key"), name("value_name", "value"));
+    let part = |item: &Value, name: &Value| {
+        let found = item.get_item(name)?;
+        if found.is_undefined() {
+            Err(args.error(format!("needs `{name}` in every item")))
+        } else {
+            Ok(found)
+        }
+    };
     let mut out = Vec::new();
     for item in args.input_items()? {
-        let part = |name: &str| {
-            let found = item.get_attr(name)?;
-            if found.is_undefined() {
-                Err(args.error(format!("needs `{name}` in every item")))
-            } else {
-                Ok(found)
-            }
-        };
-        out.push((ops::key(&part(&key_name)?)?, part(&value_name)?));
+        out.push((ops::key(&part(&item, &key_name)?)?, part(&item, &value_name)?));
     }
     Ok(Value::from_pairs(out))
 }
@@ -54,7 +55,7 @@ fn dictsort(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     try_sort(&mut all, |a, b| {
         let (a, b) = if by_value { (&a.1, &b.1) } else { (&a.0, &b.0) };
         let key = |value: &Value| sort_key(value.clone(), case_sensitive);
-        let ordering = ops::compare("<", &key(a), &key(b))?;
+        let ordering = compare::compare("<", &key(a), &key(b))?;
         Ok(if reverse { ordering.reverse() } else { ordering })
     })?;
     Ok(all.into_iter().map(Value::from).collect())
@@ -139,7 +140,7 @@ fn lists(ours: &Value, theirs: &Value, merge: ListMerge) -> Result<Value, Error>
     let without = |list: Vec<Value>, other: &Value| {
         let mut kept = Vec::new();
         for item in list {
-            if !ops::contains(other, &item)? {
+            if !compare::contains(other, &item)? {
                 kept.push(item);
             }
         }

@@ -7,7 +7,7 @@ use minijinja::{Error, State, Value};
 use super::lists::sort_key;
 use super::walks::attribute;
 use crate::args::{Args, Entry, entry, items};
-use crate::ops;
+use crate::compare;
 
 pub(super) static FILTERS: &[Entry] = &[
     entry("unique", &["case_sensitive", "attribute"], unique),
@@ -53,7 +53,7 @@ impl Members {
             return Ok(self.texts.contains(text));
         }
         for candidate in &self.others {
-            if ops::equal(candidate, item)? {
+            if compare::equal(candidate, item)? {
                 return Ok(true);
             }
         }

@@ -8,8 +8,8 @@ use minijinja::{Error, State, Value};
 use super::lists::{sort_key, try_sort};
 use crate::args::{Args, Entry, entry, invalid, items};
 use crate::env::Known;
-use crate::ops;
 use crate::repr;
+use crate::{compare, ops};
 
 pub(super) static FILTERS: &[Entry] = &[
     entry("map", &["*", "attribute", "default"], map),
@@ -159,11 +159,11 @@ fn groupby(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
         };
         all.push((sort_key(value.clone(), case_sensitive), value, item));
     }
-    try_sort(&mut all, |a, b| ops::compare("<", &a.0, &b.0))?;
+    try_sort(&mut all, |a, b| compare::compare("<", &a.0, &b.0))?;
     let mut groups: Vec<(Value, Value, Vec<Value>)> = Vec::new();
     for (key, value, item) in all {
         match groups.last_mut() {
-            Some((last, _, members)) if ops::equal(last, &key)? => members.push(item),
+            Some((last, _, members)) if compare::equal(last, &key)? => members.push(item),
             _ => groups.push((key, value, vec![item])),
         }
     }

@@ -24,19 +24,23 @@ def ordered(value):
     return value
 
 
-def evaluate(text, scope):
+def evaluate(case, scope):
+    """A case is a text of a document, or the text of a template file (`file`)."""
     templar = Templar(loader=DataLoader(), variables=scope)
+    case = {key: case[key] for key in ("text", "file") if key in case}
     try:
-        result = templar.template(trust_as_template(text))
-        return {"text": text, "result": json.loads(json.dumps(result))}
+        result = templar.template(trust_as_template(case["text"]), escape_backslashes="file" not in case)
+        if "file" in case:
+            result = "" if result is None else str(result)
+        return case | {"result": json.loads(json.dumps(result))}
     except Exception:  # Whatever it is: Ansible refuses the text.
-        return {"text": text, "fails": True}
+        return case | {"fails": True}
 
 
 def main():
     corpus = json.loads(FILE.read_text())
     scope = ordered(corpus["scope"])
-    cases = [evaluate(case["text"], scope) for case in corpus["cases"]]
+    cases = [evaluate(case, scope) for case in corpus["cases"]]
     lines = ",\n".join("    " + json.dumps(case, sort_keys=True) for case in cases)
     FILE.write_text(
         "{\n"

@@ -94,6 +94,47 @@ fn failures_say_what_where_and_what_to_do() {
             Some("lookups are not supported yet; read the environment through `env.NAME`"),
             Some(0),
         ),
+        (
+            "{{ n }} == '3'",
+            ErrorKind::Syntax,
+            "unexpected `}`, expected `:`",
+            Some("write it without braces: the whole text is one expression already"),
+            Some(5),
+        ),
+        (
+            "{% if n %}",
+            ErrorKind::Syntax,
+            "a condition is one expression, without `{% %}`",
+            Some("write it bare, as in `when: version != ''`"),
+            Some(0),
+        ),
+        ("", ErrorKind::Syntax, "the expression is empty", None, Some(0)),
+        ("n | upper(1, 2)", ErrorKind::Value, "`upper` takes at most 0 arguments", None, Some(4)),
+        ("n | default(3, bool=true)", ErrorKind::Value, "`default` has no parameter `bool`", None, Some(4)),
+        ("'a' + 1", ErrorKind::Value, "`+` does not work on a text and an integer", None, Some(0)),
+        ("list.nope()", ErrorKind::Unknown, "a list has no method `nope`", None, Some(0)),
+        (
+            "version.splt('.')",
+            ErrorKind::Unknown,
+            "a text has no method `splt`; did you mean `split`?",
+            None,
+            Some(0),
+        ),
+        (
+            "version | regex_search('(?=a)')",
+            ErrorKind::Value,
+            "look-around is not supported in a pattern: `(?=a)`",
+            None,
+            Some(10),
+        ),
+        (
+            "[n, versoin]",
+            ErrorKind::Undefined,
+            "`versoin` is undefined",
+            Some("did you mean `version`?"),
+            Some(4),
+        ),
+        ("missing | mandatory('set it with -e')", ErrorKind::Value, "set it with -e", None, Some(10)),
         ("n +", ErrorKind::Syntax, "unexpected end of input, expected expression", None, Some(2)),
     ];
     for (text, kind, message, hint, offset) in cases {
@@ -106,5 +147,35 @@ fn failures_say_what_where_and_what_to_do() {
             (*kind, *message, *hint, *offset),
             "{text}"
         );
+    }
+}
+
+#[test]
+fn what_is_parsed_can_be_shared_between_threads() {
+    fn shared<T: Clone + Send + Sync + std::fmt::Debug + 'static>(it: T) -> String {
+        let other = it.clone();
+        let thread = std::thread::spawn(move || format!("{other:?}"));
+        assert_eq!(thread.join().unwrap(), format!("{it:?}"));
+        format!("{it:?}")
+    }
+    assert_eq!(shared(Expression::parse("version != ''").unwrap()), "Expression(\"version != ''\")");
+    assert_eq!(shared(Template::parse("v{{ version }}").unwrap()), "Template(\"v{{ version }}\")");
+    assert!(!shared(scope()).is_empty());
+}
+
+#[test]
+fn numbers_keep_their_kind() {
+    let scope = Scope::from_json(&json!({ "big": u64::MAX, "small": i64::MIN, "float": 2.0 }));
+    let cases = [
+        ("{{ big }}", json!(u64::MAX)),
+        ("{{ small }}", json!(i64::MIN)),
+        ("{{ float }}", json!(2.0)),
+        ("{{ big + 1 }}", json!("18446744073709551616")),
+        ("{{ float * 2 }}", json!(4.0)),
+        ("{{ 7 // 2 }}", json!(3)),
+        ("{{ 1e308 * 10 }}", json!("inf")),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(Template::parse(text).unwrap().render(&scope).unwrap(), expected, "{text}");
     }
 }

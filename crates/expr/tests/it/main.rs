@@ -2,3 +2,7 @@
 
 mod corpus;
 mod expressions;
+mod limits;
+mod references;
+mod texts;
+mod trees;
