@@ -32,5 +32,5 @@ pub use invoker::Invoker;
 pub use phase::Phase;
 pub use progress::{Progress, Stream, Watch};
 pub use run::{Command, Finished, Observer, Run, RunOptions, Runtime, RuntimeBuilder};
-pub use secret::Secrets;
+pub use secret::{Secret, SecretFile, Secrets};
 pub use state::{HostKey, Key, Publish, ScopeLevel, StateBag, StateView, StepOutput, Values};
