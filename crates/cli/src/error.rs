@@ -3,14 +3,17 @@
 use std::io;
 use std::path::PathBuf;
 
+use serde_json::{Value, json};
 use windlass_model::{Code, Diagnostic, Diagnostics};
+
+use crate::exit::Exit;
 
 /// An error of a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// What was typed makes no sense.
+    /// Something that was asked for makes no sense, or cannot be done.
     #[error("{message}")]
-    Usage {
+    Told {
         /// The stable code.
         code: Code,
         /// What is wrong.
@@ -36,17 +39,30 @@ pub(crate) enum Error {
     /// The asynchronous runtime could not be started.
     #[error("the program's threads cannot be started: {0}")]
     Threads(#[source] io::Error),
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] windlass_engine::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] windlass_store::Error),
+    /// A signal ended the command before anything was begun.
+    #[error("stopped by {0}")]
+    Stopped(&'static str),
 }
 
 impl Error {
-    /// A usage error.
-    pub(crate) fn usage(code: Code, message: impl Into<String>) -> Self {
-        Error::Usage { code, message: message.into(), hint: None }
+    /// An error that says what is wrong.
+    pub(crate) fn told(code: Code, message: impl Into<String>) -> Self {
+        Error::Told { code, message: message.into(), hint: None }
     }
 
-    /// A usage error that says what to do.
-    pub(crate) fn usage_hint(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Error::Usage { code, message: message.into(), hint: Some(hint.into()) }
+    /// Says what to do about an error that has been told.
+    #[must_use]
+    pub(crate) fn hint(self, text: impl Into<String>) -> Self {
+        match self {
+            Error::Told { code, message, .. } => Error::Told { code, message, hint: Some(text.into()) },
+            other => other,
+        }
     }
 
     /// A file error at `path`.
@@ -55,26 +71,107 @@ impl Error {
         move |source| Error::File { path, source }
     }
 
+    /// How the program ends by it.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Error::Stopped(_) => Exit::Stopped,
+            Error::Told { .. }
+            | Error::Problems(_)
+            | Error::File { .. }
+            | Error::Output(_)
+            | Error::Threads(_)
+            | Error::Engine(_)
+            | Error::Store(_) => Exit::Failed,
+        }
+    }
+
     /// What to show: every problem with its place, where there are any.
     pub(crate) fn diagnostics(&self) -> Diagnostics {
-        match self {
-            Error::Problems(problems) => problems.clone(),
-            Error::Usage { code, message, hint } => {
-                let problem = Diagnostic::new(*code, message.clone());
-                match hint {
-                    Some(hint) => problem.hint(hint.clone()).into(),
-                    None => problem.into(),
-                }
+        let (code, hint) = match self {
+            Error::Problems(problems) => return problems.clone(),
+            Error::Engine(error) => return engine(error),
+            Error::Told { code, hint, .. } => (*code, hint.clone()),
+            Error::Store(error) => (error.code(), error.hint()),
+            Error::File { .. } => (Code::FileUnusable, None),
+            Error::Output(_) => (Code::OutputFailed, None),
+            Error::Threads(_) => (Code::Internal, None),
+            Error::Stopped(_) => (Code::Cancelled, None),
+        };
+        diagnostic(code, self.to_string(), hint).into()
+    }
+
+    /// The error as data, for programs that asked for JSON.
+    pub(crate) fn to_json(&self) -> Value {
+        let problems = self.diagnostics();
+        let first = problems.iter().next();
+        json!({
+            "error": {
+                "code": first.map(|problem| problem.code),
+                "message": self.to_string(),
+                "hint": first.and_then(|problem| problem.hint.clone()),
+                "problems": problems.iter().map(problem_json).collect::<Vec<_>>(),
             }
-            Error::File { .. } => Diagnostic::new(Code::FileUnusable, self.to_string()).into(),
-            Error::Output(_) => Diagnostic::new(Code::OutputFailed, self.to_string()).into(),
-            Error::Threads(_) => Diagnostic::new(Code::OutputFailed, self.to_string()).into(),
+        })
+    }
+}
+
+/// One problem as data.
+pub(crate) fn problem_json(problem: &Diagnostic) -> Value {
+    let place = problem.location.as_ref().map(|location| {
+        let (line, column) = location.line_column();
+        json!({ "file": location.source.name, "line": line, "column": column })
+    });
+    json!({
+        "code": problem.code,
+        "message": problem.message,
+        "place": place,
+        "hint": problem.hint,
+    })
+}
+
+fn diagnostic(code: Code, message: String, hint: Option<String>) -> Diagnostic {
+    let problem = Diagnostic::new(code, message);
+    match hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
+/// An error of the engine: the problems of a document as they are, anything else under its phase.
+fn engine(error: &windlass_engine::Error) -> Diagnostics {
+    match error.root() {
+        windlass_engine::Error::Document(problems) => problems.clone(),
+        windlass_engine::Error::Store(root) => diagnostic(root.code(), error.to_string(), root.hint()).into(),
+        windlass_engine::Error::Failed(failure) => {
+            diagnostic(failure.code, error.to_string(), failure.hint.clone()).into()
         }
+        root => diagnostic(engine_code(root), error.to_string(), None).into(),
+    }
+}
+
+/// The code of an engine's error that carries none of its own.
+fn engine_code(error: &windlass_engine::Error) -> Code {
+    use windlass_engine::Error as E;
+    match error {
+        E::UnknownMode { .. } | E::UnknownBackend { .. } => Code::UnknownBackend,
+        E::Unrecognised { .. } => Code::Unrecognised,
+        E::Incapable { .. } => Code::Incapable,
+        E::Plan(_) => Code::MalformedPlan,
+        E::UnknownAction { .. } => Code::UnknownAction,
+        E::Io { .. } => Code::FileUnusable,
+        E::NotResumable { .. } => Code::NothingWaits,
+        other => other.code().unwrap_or(Code::Internal),
     }
 }
 
 impl From<Diagnostics> for Error {
     fn from(problems: Diagnostics) -> Self {
         Error::Problems(problems)
+    }
+}
+
+impl From<Diagnostic> for Error {
+    fn from(problem: Diagnostic) -> Self {
+        Error::Problems(problem.into())
     }
 }

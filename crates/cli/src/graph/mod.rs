@@ -8,6 +8,6 @@ mod route;
 mod svg;
 mod text;
 
-pub(crate) use card::{Card, Picture};
+pub(crate) use card::Picture;
 pub(crate) use svg::svg;
 pub(crate) use text::text;

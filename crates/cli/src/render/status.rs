@@ -128,22 +128,27 @@ pub(crate) fn counts(state: &RunState) -> Counts {
             counts.running += usize::from(run.phase != Phase::Pending);
             continue;
         };
-        counts.done += 1;
-        let slot = match status {
-            Status::Ok => &mut counts.ok,
-            Status::Changed => &mut counts.changed,
-            Status::Skipped => &mut counts.skipped,
-            Status::Failed => &mut counts.failed,
-            Status::Unreachable => &mut counts.unreachable,
-            Status::Cancelled => &mut counts.cancelled,
-            Status::Undone => &mut counts.undone,
-        };
-        *slot += 1;
+        counts.add(status);
     }
     counts
 }
 
 impl Counts {
+    /// Counts one more step that ended like this.
+    pub(crate) fn add(&mut self, status: Status) {
+        self.done += 1;
+        let slot = match status {
+            Status::Ok => &mut self.ok,
+            Status::Changed => &mut self.changed,
+            Status::Skipped => &mut self.skipped,
+            Status::Failed => &mut self.failed,
+            Status::Unreachable => &mut self.unreachable,
+            Status::Cancelled => &mut self.cancelled,
+            Status::Undone => &mut self.undone,
+        };
+        *slot += 1;
+    }
+
     /// `ok=7 changed=0 skipped=1 failed=0`; rare ends appear only where there are some.
     pub(crate) fn line(&self, palette: Palette) -> String {
         let always = [

@@ -25,7 +25,7 @@ pub(crate) fn summary(state: &RunState, id: &str, check: bool, failures: bool, p
 }
 
 /// All steps on all hosts, in the order of their tasks.
-fn steps(state: &RunState) -> impl Iterator<Item = (At, &StepRun)> {
+pub(crate) fn steps(state: &RunState) -> impl Iterator<Item = (At, &StepRun)> {
     let order = state.plan().order().unwrap_or_default();
     order.into_iter().flat_map(move |task| {
         let spec = &state.plan().tasks[task as usize];

@@ -1,0 +1,47 @@
+//! `windlass runs show`: one run, with all its tasks and steps.
+
+use windlass_model::RunState;
+use windlass_model::projection::{RunMeta, RunView};
+
+use crate::app::App;
+use crate::compose;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::render::{counts, failure, tree};
+
+/// Shows a run: its tasks and steps, their states, times and outputs
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  windlass runs show latest
+  windlass runs show 3fz -v              failed steps with their last lines
+  windlass runs show 3fz --json | jq .tasks.build.outputs")]
+pub(crate) struct Args {
+    /// The run: its id, the beginning of one, or `latest`
+    run: String,
+}
+
+impl Args {
+    pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
+        let (store, id) = app.find(&self.run)?;
+        let (stored, state) = compose::runtime(store)?.load(&id)?;
+        if app.json {
+            let meta = RunMeta::new(id, stored.row.invoker, stored.row.digest);
+            app.out.json(&RunView { meta: &meta, state: &state })?;
+            return Ok(Exit::Done);
+        }
+        let (palette, width) = (app.ui.data, app.ui.data_width());
+        let mut text = tree(&state, id.as_str(), palette, width);
+        text.push_str(&format!("\n{}\n", counts(&state).line(palette)));
+        if app.ui.volume == crate::ui::Volume::Verbose {
+            text.push_str(&failures(&state, app));
+        }
+        app.out.text(&text)?;
+        Ok(Exit::Done)
+    }
+}
+
+fn failures(state: &RunState, app: &App) -> String {
+    let steps = crate::render::steps(state).filter(|(_, run)| run.status().is_some_and(|s| !s.is_success()));
+    steps.filter_map(|(at, _)| failure(state, at, app.ui.data)).map(|text| format!("\n{text}")).collect()
+}

@@ -1,0 +1,142 @@
+//! The live view on a terminal: hears records and output, and draws some times a second.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use windlass_engine::{Observer, Stream, Watch};
+use windlass_model::projection::RunMeta;
+use windlass_model::{At, Record, RunState};
+
+use super::board::Board;
+use super::keys::Keys;
+use super::narrate::Manner;
+use super::screen::{Screen, size};
+use crate::render::now;
+
+/// The time between two frames: twelve a second look smooth and cost nothing.
+const BEAT: Duration = Duration::from_millis(80);
+
+/// Says yes or no for a person: the step, and the answer.
+pub(crate) type Answer = Box<dyn Fn(At, bool) + Send>;
+
+/// The live view. Clones are the same view.
+#[derive(Clone)]
+pub(crate) struct View(Arc<Shared>);
+
+struct Shared {
+    board: Mutex<Board>,
+    over: Mutex<bool>,
+    wake: Condvar,
+    screen: Arc<Screen>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    answer: Mutex<Option<Answer>>,
+}
+
+impl View {
+    /// A view that begins to draw at once. `asks` says whether the person can answer questions here.
+    pub(crate) fn open(screen: Arc<Screen>, manner: Manner, asks: bool) -> Self {
+        let view = Self(Arc::new(Shared {
+            board: Mutex::new(Board::new(manner, asks)),
+            over: Mutex::new(false),
+            wake: Condvar::new(),
+            screen,
+            thread: Mutex::new(None),
+            answer: Mutex::new(None),
+        }));
+        let shared = view.0.clone();
+        let thread = std::thread::Builder::new().name("live view".into()).spawn(move || shared.beat());
+        // Without its thread the view draws its last frame only.
+        *lock(&view.0.thread) = thread.ok();
+        view
+    }
+
+    /// Where answers go.
+    pub(crate) fn answer(&self, answer: Answer) {
+        *lock(&self.0.answer) = Some(answer);
+    }
+
+    /// The run is to stop, and this is what it waits for.
+    pub(crate) fn stop(&self, waits: &'static str) {
+        lock(&self.0.board).stop(waits);
+    }
+
+    /// Takes the region away; what was told stays.
+    pub(crate) fn close(&self) {
+        *lock(&self.0.over) = true;
+        self.0.wake.notify_all();
+        if let Some(thread) = lock(&self.0.thread).take() {
+            // A view that broke leaves nothing to tell.
+            let _ = thread.join();
+        }
+        // What came after the last frame.
+        let stay = lock(&self.0.board).take_stay(size().0.saturating_sub(1));
+        if !stay.is_empty() {
+            self.0.screen.draw(&stay, &[]);
+        }
+        self.0.screen.close();
+    }
+}
+
+impl Shared {
+    fn beat(&self) {
+        let mut keys = Keys::default();
+        for beat in 0.. {
+            let over = lock(&self.over);
+            let (over, _) = self.wake.wait_timeout(over, BEAT).unwrap_or_else(PoisonError::into_inner);
+            if *over {
+                return;
+            }
+            drop(over);
+            self.draw(beat);
+            self.hear(&mut keys);
+        }
+    }
+
+    fn draw(&self, beat: usize) {
+        let (width, height) = size();
+        let mut board = lock(&self.board);
+        let stay = board.take_stay(width.saturating_sub(1));
+        let frame = board.frame(now(), beat, width, height);
+        drop(board);
+        self.screen.draw(&stay, &frame);
+    }
+
+    /// Keys count only while a question is open, and only from then on.
+    fn hear(&self, keys: &mut Keys) {
+        let Some(at) = lock(&self.board).question() else {
+            return keys.close();
+        };
+        let yes = match keys.read() {
+            Some(b'y' | b'Y') => true,
+            Some(b'n' | b'N') => false,
+            _ => return,
+        };
+        if let Some(answer) = &*lock(&self.answer) {
+            answer(at, yes);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Observer for View {
+    fn begin(&mut self, meta: &RunMeta, state: &RunState) {
+        lock(&self.0.board).begin(meta.run_id.as_str(), state, now());
+    }
+
+    fn records(&mut self, state: &RunState, records: &[Record]) {
+        lock(&self.0.board).records(state, records);
+    }
+}
+
+impl Watch for View {
+    fn line(&self, at: At, _: Stream, line: &str) {
+        // A step never waits for the view: while it draws, a line is lost.
+        if let Ok(mut board) = self.0.board.try_lock() {
+            board.line(at, line);
+        }
+    }
+}
