@@ -26,10 +26,17 @@ impl RunState {
             let failed = if ended { self.first_failure(task, host) } else { None };
             for step in 0..spec.steps.len() as u32 {
                 let at = At { task, step, host, item: None };
-                let again = step >= spec.cleanup || failed.is_some_and(|f| step >= f);
+                let again = step >= spec.cleanup || failed.is_some_and(|f| step >= f) || self.cut_short(at);
                 self.reopen_step(at, again);
             }
         }
+    }
+
+    /// Whether a step ended only because the run was ending, which it then did not live to do.
+    fn cut_short(&self, at: At) -> bool {
+        self.step(at).is_some_and(|run| {
+            run.status() == Some(Status::Cancelled) || run.detail.as_ref().is_some_and(|detail| detail.blocked)
+        })
     }
 
     /// The first step of a task on a host that ended badly, or that a failure elsewhere kept from running.

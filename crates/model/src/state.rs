@@ -449,6 +449,9 @@ impl RunState {
     }
 
     fn approval_given(&mut self, at: At, approved: bool, by: &str, note: &str) -> Result<(), String> {
+        if self.step(at).is_none_or(|step| step.phase != Phase::Asking) {
+            return Err("the step asks nobody".into());
+        }
         let open = self.approvals.get_mut(&at).filter(|a| a.answer.is_none()).ok_or("nobody asked")?;
         open.answer = Some((approved, by.to_owned(), note.to_owned()));
         Ok(())

@@ -241,7 +241,12 @@ impl Dispatcher {
     fn halt(&mut self, hard: bool) {
         self.next_batch.clear();
         for key in self.ready.clear() {
-            let begun = self.strands.contains_key(&key)
+            let doing = self.strands.get(&key).map(|strand| strand.doing);
+            if doing.is_some_and(|doing| doing != Doing::Ready) {
+                // A second entry of a strand that has gone on since.
+                continue;
+            }
+            let begun = doing.is_some()
                 || self.state.steps_on(key.0, key.1).iter().any(|step| step.phase != Phase::Pending);
             if begun {
                 self.wake_for_end(key);

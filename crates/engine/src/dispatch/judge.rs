@@ -9,7 +9,7 @@ use windlass_model::{
 
 use super::ending;
 use super::message::{Finished, Order, Timer};
-use super::step::{expression, first_false};
+use super::step::{expression, first_false, is_by_condition};
 use super::strand::{Doing, StrandKey};
 use super::{Course, Dispatcher};
 use crate::action::Output;
@@ -383,10 +383,7 @@ impl Dispatcher {
         let all = |test: &dyn Fn(&windlass_model::StepRun) -> bool| {
             (0..hosts).all(|host| self.state.steps_on(task, host).iter().all(test))
         };
-        let by_condition = |run: &windlass_model::StepRun| {
-            let why = run.detail.as_ref().and_then(|detail| detail.reason.as_deref()).unwrap_or_default();
-            run.status() == Some(Status::Skipped) && why.starts_with(ending::CONDITION)
-        };
+        let by_condition = |run: &windlass_model::StepRun| run.outcome().is_some_and(|o| is_by_condition(&o));
         let left_out = |step: &Step| step.intent != windlass_model::Intent::Run;
         let nothing_to_run = !spec.steps.is_empty() && spec.steps.iter().all(left_out);
         if hosts == 0 || nothing_to_run || (!spec.more().when.is_empty() && all(&by_condition)) {

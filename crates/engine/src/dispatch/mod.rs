@@ -13,6 +13,8 @@ mod ending;
 mod judge;
 mod message;
 mod ready;
+#[cfg(test)]
+mod sim;
 mod step;
 mod strand;
 mod walk;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 
 use windlass_expr::Value;
 use windlass_model::{
-    At, Dependents, Event, Failure, IllegalEvent, Phase, Plan, Record, RunId, RunState, RunStatus, Scope,
+    At, Dependents, Event, Failure, IllegalEvent, Phase, Plan, Record, RunState, RunStatus, Scope,
     Strategy, TaskEnd, Usage, Verdict,
 };
 
@@ -43,7 +45,6 @@ const QUANTUM: usize = 1024;
 
 /// What a dispatcher is told once.
 pub(crate) struct Config {
-    pub run: RunId,
     pub actions: Actions,
     pub mode: Mode,
     /// How many steps run at once.
@@ -324,17 +325,21 @@ impl Dispatcher {
     }
 
     fn answer(&mut self, at: At, approved: bool, by: String, note: String) {
-        let open = self.state.approvals.get(&at).is_some_and(|approval| approval.answer.is_none());
+        let asks = self.state.step(at).is_some_and(|step| step.phase == Phase::Asking);
+        let open = asks && self.state.approvals.get(&at).is_some_and(|approval| approval.answer.is_none());
         if !open || self.course == Course::Ended {
             return;
         }
         self.emit(Event::ApprovalGiven { at, approved, by: by.clone(), note: note.clone() });
-        self.answered(at, approved, &by, &note);
+        // While the run is being stopped the answer is only kept: the resume finds it.
+        if !matches!(self.course, Course::Interrupting { .. }) {
+            self.answered(at, approved, &by, &note);
+        }
     }
 
     fn resolve(&mut self, at: At, verdict: Verdict) {
         let open = self.state.step(at).is_some_and(|step| matches!(step.phase, Phase::Held | Phase::InDoubt));
-        if open && self.course != Course::Ended {
+        if open && self.course == Course::Going {
             self.wanting.remove(&(at.task, at.host));
             self.resolved(at, verdict);
         }

@@ -36,15 +36,24 @@ impl Dispatcher {
     pub(super) fn work(&mut self, key: StrandKey) {
         let plan = self.plan.clone();
         let task = &plan.tasks[key.0 as usize];
+        // A strand may be queued twice, by an answer that comes while the run is being stopped.
+        let stale = self.strands.get(&key).is_some_and(|strand| strand.doing != Doing::Ready);
+        if stale || self.state.tasks[key.0 as usize].end.is_some() {
+            return;
+        }
         if !self.strands.contains_key(&key) && !self.begin_strand(key) {
             return;
         }
+        let owed = std::mem::take(&mut self.strand(key).owed);
+        self.leave_out(key, owed);
         for _ in 0..super::QUANTUM {
             if self.broken.is_some() {
                 return;
             }
             let strand = self.strand(key);
-            strand.doing = Doing::Ready;
+            if strand.doing != Doing::Ready {
+                return;
+            }
             if strand.walk.cursor as usize >= task.steps.len() {
                 return self.strand_done(key);
             }
@@ -122,8 +131,21 @@ impl Dispatcher {
         let step = &task.steps[at.step as usize];
         let phase = self.state.step(at).map_or(Phase::Pending, |run| run.phase);
         match phase {
+            // What always runs has run, when the run was about to be interrupted.
+            Phase::Done(status) => {
+                let mut omitted = Vec::new();
+                self.strand(key).walk.advance(task, status.is_success(), &mut omitted);
+                self.leave_out(key, omitted);
+                Pace::On
+            }
             Phase::InDoubt | Phase::Held => self.doubt(key, at, step),
-            Phase::Asking => self.wait_as(key, Doing::Asking),
+            Phase::Asking => match self.state.approvals.get(&at).and_then(|approval| approval.answer.clone()) {
+                Some((approved, by, note)) => {
+                    self.settle_answer(key, approved, &by, &note);
+                    Pace::On
+                }
+                None => self.wait_as(key, Doing::Asking),
+            },
             _ if step.intent != Intent::Run => {
                 self.finish(key, Outcome::skipped(left_out(step)));
                 Pace::On
@@ -402,7 +424,15 @@ impl Dispatcher {
     /// A person answered a question.
     pub(super) fn answered(&mut self, at: At, approved: bool, by: &str, note: &str) {
         let key = (at.task, at.host);
-        self.strand(key).item = at.item;
+        let strand = self.strand(key);
+        strand.item = at.item;
+        if strand.at() == at {
+            self.settle_answer(key, approved, by, note);
+            self.wake(key);
+        }
+    }
+
+    fn settle_answer(&mut self, key: StrandKey, approved: bool, by: &str, note: &str) {
         let result = serde_json::json!({ "approved": approved, "by": by, "note": note, "changed": false });
         let outcome = if approved {
             Outcome::bare(Status::Ok).with_result(result)
@@ -412,7 +442,6 @@ impl Dispatcher {
             Outcome::failed(error).with_result(result)
         };
         self.finish(key, outcome);
-        self.wake(key);
     }
 
     /// Whether a key that the step reads is not there yet.
@@ -521,6 +550,11 @@ struct Prepared {
     environment: BTreeMap<String, String>,
     scope: Value,
     reserved: Option<Usage>,
+}
+
+/// Whether a step was skipped because its task's own condition is not met.
+pub(super) fn is_by_condition(outcome: &Outcome) -> bool {
+    outcome.status == Status::Skipped && outcome.reason().is_some_and(|reason| reason.starts_with(CONDITION))
 }
 
 /// The first condition that does not hold.

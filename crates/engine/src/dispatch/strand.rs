@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use windlass_expr::from_json;
-use windlass_model::{At, Outcome, RunState, Status, Task};
+use windlass_model::{At, Code, Outcome, RunState, Status, Task};
 
-use super::walk::Walk;
+use super::walk::{Omitted, Walk};
 use crate::vars::Registers;
 
 /// Names one strand: the index of its task and the position of its host.
@@ -52,6 +52,8 @@ pub(crate) struct Strand {
     pub last: Option<u32>,
     /// Counts what it waited for, so that a timer that comes late is known as such.
     pub waits: u32,
+    /// Steps that its way leaves out, and that a crash kept from being written down as such.
+    pub owed: Vec<Omitted>,
     /// Whether its cleanup runs before its time, because the run is being interrupted: then it parks.
     pub early: bool,
 }
@@ -70,6 +72,7 @@ impl Strand {
             deadline: None,
             last: None,
             waits: 0,
+            owed: Vec::new(),
             early: false,
         };
         let mut omitted = Vec::new();
@@ -77,7 +80,12 @@ impl Strand {
             let Some(outcome) = run.outcome() else { break };
             strand.learn(task, &outcome);
             strand.walk.advance(task, outcome.status.is_success(), &mut omitted);
+            if outcome.error().is_some_and(|error| error.code == Code::TaskTimeout) {
+                let from = strand.walk.cursor;
+                strand.walk.abandon(task, from, &mut omitted);
+            }
         }
+        strand.owed = omitted;
         strand
     }
 

@@ -116,13 +116,6 @@ impl Walk {
         }
         self.failed = true;
     }
-
-    /// Whether the block's rescue that the cursor stands in is what goes on after a failure.
-    pub(crate) fn in_rescue(&self, task: &Task) -> bool {
-        let unit = self.cursor..self.cursor + 1;
-        enclosing(task, &unit, task.blocks.len())
-            .is_some_and(|(_, block)| matches!(part(&block, self.cursor), Part::Rescue))
-    }
 }
 
 /// The innermost block around `unit` of those before `below`. Outer blocks come before inner ones, so that a
