@@ -1,0 +1,4 @@
+//! What workflow documents become.
+
+mod compiled;
+mod setup;
