@@ -117,3 +117,19 @@ pub(crate) fn contains(container: &Value, item: &Value) -> Result<bool, Error> {
         _ => Err(unfit("in", item, container)),
     }
 }
+
+/// Sorts with a comparison that may fail; the first failure is the result.
+pub(crate) fn try_sort<T>(
+    all: &mut [T],
+    mut compare: impl FnMut(&T, &T) -> Result<Ordering, Error>,
+) -> Result<(), Error> {
+    let mut failure = None;
+    all.sort_by(|a, b| match failure {
+        Some(_) => Ordering::Equal,
+        None => compare(a, b).unwrap_or_else(|error| {
+            failure = Some(error);
+            Ordering::Equal
+        }),
+    });
+    failure.map_or(Ok(()), Err)
+}

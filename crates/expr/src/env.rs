@@ -19,6 +19,8 @@ const MISSING: &[(&str, &str)] = &[
     ("lookup", "lookups are not supported yet; read the environment through `env.NAME`"),
     ("query", "lookups are not supported yet; read the environment through `env.NAME`"),
     ("q", "lookups are not supported yet; read the environment through `env.NAME`"),
+    ("from_yaml", "YAML is not read in expressions yet; write the value as JSON and use `from_json`"),
+    ("from_yaml_all", "YAML is not read in expressions yet; write the value as JSON and use `from_json`"),
     ("vault", "vaults are not supported yet; declare a secret instead"),
     ("unvault", "vaults are not supported yet; declare a secret instead"),
     ("random", "a result must not change when a run resumes; set a variable instead"),

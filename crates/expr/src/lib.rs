@@ -45,6 +45,7 @@ mod text;
 mod tree;
 mod verdicts;
 mod version;
+mod yaml;
 
 pub use convert::{from_json, from_serialize, to_json};
 pub use error::{Error, ErrorKind};

@@ -9,14 +9,16 @@ use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
 use crate::args::{Args, Entry, entry};
 use crate::convert::{from_json, json_of};
-use crate::json;
 use crate::meter::{charge, charge_nodes};
+use crate::{json, yaml};
 
 pub(super) static FILTERS: &[Entry] = &[
     entry("to_json", &["sort_keys", "ensure_ascii", "indent", "separators"], to_json),
     entry("tojson", &["indent"], to_json),
     entry("to_nice_json", &["indent", "sort_keys", "ensure_ascii"], to_nice_json),
     entry("from_json", &[], parse_json),
+    entry("to_yaml", &["indent", "sort_keys", "default_flow_style"], to_yaml),
+    entry("to_nice_yaml", &["indent", "sort_keys"], to_nice_yaml),
     entry("b64encode", &[], |_, args| {
         let input = args.input_text()?;
         charge(input.len() * 2)?;
@@ -61,6 +63,22 @@ fn parse_json(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     let parsed: serde_json::Value =
         serde_json::from_str(text).map_err(|e| args.error(format!("cannot read this JSON: {e}")))?;
     Ok(from_json(&parsed))
+}
+
+fn to_yaml(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
+    let flow_leaves = args.get("default_flow_style").is_none_or(|style| style.is_true());
+    let style =
+        yaml::Style { indent: args.size("indent", 2)?, flow_leaves, sort: args.flag("sort_keys", true) };
+    yaml::write(args.input(), &style).map(Value::from)
+}
+
+fn to_nice_yaml(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
+    let style = yaml::Style {
+        indent: args.size("indent", 4)?,
+        flow_leaves: false,
+        sort: args.flag("sort_keys", true),
+    };
+    yaml::write(args.input(), &style).map(Value::from)
 }
 
 fn b64decode(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {

@@ -106,26 +106,10 @@ fn compare_keys(a: &[Value], b: &[Value]) -> Result<Ordering, Error> {
     Ok(Ordering::Equal)
 }
 
-/// Sorts with a comparison that may fail; the first failure is the result.
-pub(super) fn try_sort<T>(
-    all: &mut [T],
-    mut compare: impl FnMut(&T, &T) -> Result<Ordering, Error>,
-) -> Result<(), Error> {
-    let mut failure = None;
-    all.sort_by(|a, b| match failure {
-        Some(_) => Ordering::Equal,
-        None => compare(a, b).unwrap_or_else(|error| {
-            failure = Some(error);
-            Ordering::Equal
-        }),
-    });
-    failure.map_or(Ok(()), Err)
-}
-
 fn sort(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     let mut all = keyed(args)?;
     let reverse = args.flag("reverse", false);
-    try_sort(&mut all, |(a, _), (b, _)| {
+    compare::try_sort(&mut all, |(a, _), (b, _)| {
         let ordering = compare_keys(a, b)?;
         Ok(if reverse { ordering.reverse() } else { ordering })
     })?;

@@ -3,7 +3,7 @@
 use minijinja::value::ValueKind;
 use minijinja::{Error, State, Value};
 
-use super::lists::{sort_key, try_sort};
+use super::lists::sort_key;
 use crate::args::{Args, Entry, entry, invalid, items};
 use crate::meter::{MAX_DEPTH, charge_nodes};
 use crate::{compare, ops, repr};
@@ -52,7 +52,7 @@ fn dictsort(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     let by_value = args.text_or("by", "key")? == "value";
     let (case_sensitive, reverse) = (args.flag("case_sensitive", false), args.flag("reverse", false));
     let mut all = pairs(args.input())?;
-    try_sort(&mut all, |a, b| {
+    compare::try_sort(&mut all, |a, b| {
         let (a, b) = if by_value { (&a.1, &b.1) } else { (&a.0, &b.0) };
         let key = |value: &Value| sort_key(value.clone(), case_sensitive);
         let ordering = compare::compare("<", &key(a), &key(b))?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
 use minijinja::{Error, State, Value};
 
-use super::lists::{sort_key, try_sort};
+use super::lists::sort_key;
 use crate::args::{Args, Entry, entry, invalid, items};
 use crate::env::Known;
 use crate::repr;
@@ -159,7 +159,7 @@ fn groupby(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
         };
         all.push((sort_key(value.clone(), case_sensitive), value, item));
     }
-    try_sort(&mut all, |a, b| compare::compare("<", &a.0, &b.0))?;
+    compare::try_sort(&mut all, |a, b| compare::compare("<", &a.0, &b.0))?;
     let mut groups: Vec<(Value, Value, Vec<Value>)> = Vec::new();
     for (key, value, item) in all {
         match groups.last_mut() {
