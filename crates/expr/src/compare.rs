@@ -118,18 +118,24 @@ pub(crate) fn contains(container: &Value, item: &Value) -> Result<bool, Error> {
     }
 }
 
-/// Sorts with a comparison that may fail; the first failure is the result.
+/// Sorts stably with a comparison that may fail: a merge sort, since the library's may panic when a
+/// comparison has no consistent answer.
 pub(crate) fn try_sort<T>(
-    all: &mut [T],
-    mut compare: impl FnMut(&T, &T) -> Result<Ordering, Error>,
+    all: &mut Vec<T>,
+    compare: &mut impl FnMut(&T, &T) -> Result<Ordering, Error>,
 ) -> Result<(), Error> {
-    let mut failure = None;
-    all.sort_by(|a, b| match failure {
-        Some(_) => Ordering::Equal,
-        None => compare(a, b).unwrap_or_else(|error| {
-            failure = Some(error);
-            Ordering::Equal
-        }),
-    });
-    failure.map_or(Ok(()), Err)
+    if all.len() < 2 {
+        return Ok(());
+    }
+    let mut right = all.split_off(all.len() / 2);
+    try_sort(all, compare)?;
+    try_sort(&mut right, compare)?;
+    let mut left = std::mem::take(all).into_iter().peekable();
+    let mut right = right.into_iter().peekable();
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        let first = if compare(b, a)?.is_lt() { right.next() } else { left.next() };
+        all.extend(first);
+    }
+    all.extend(left.chain(right));
+    Ok(())
 }

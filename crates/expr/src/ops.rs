@@ -34,6 +34,8 @@ pub(crate) fn add_to(env: &mut Environment<'static>) {
     env.add_filter("op.item", defined(get));
     env.add_filter("op.key", key);
     env.add_filter("op.touch", touch);
+    env.add_filter("op.kept", |value: &Value| kept(value, false));
+    env.add_filter("op.held", |value: &Value| kept(value, true));
 }
 
 /// An operator whose operands must be defined.
@@ -302,6 +304,31 @@ fn touch_at(value: &Value, depth: usize) -> Result<(), Error> {
         ValueKind::Map => value.try_iter()?.try_for_each(|key| touch_at(&value.get_item(&key)?, depth + 1)),
         _ => Ok(()),
     }
+}
+
+/// What `set` keeps: a loop over it could nest a value without end, and nothing can drop such a value.
+/// What a namespace holds (`held`) must not be a namespace, lest it hold itself.
+fn kept(value: &Value, held: bool) -> Result<Value, Error> {
+    kept_at(value, held, 0)?;
+    Ok(value.clone())
+}
+
+fn kept_at(value: &Value, held: bool, depth: usize) -> Result<(), Error> {
+    if !is_nested(value.kind()) {
+        return Ok(());
+    }
+    if depth > MAX_DEPTH {
+        return Err(invalid("the value is nested too deeply"));
+    }
+    if held && value.as_object().is_some_and(|object| object.type_name().ends_with("::Namespace")) {
+        return Err(invalid("a namespace cannot hold a namespace"));
+    }
+    for item in value.try_iter()? {
+        charge_nodes(1)?;
+        let item = if value.kind() == ValueKind::Map { value.get_item(&item)? } else { item };
+        kept_at(&item, held, depth + 1)?;
+    }
+    Ok(())
 }
 
 /// `value[start:stop:step]`, as Python slices.

@@ -23,8 +23,49 @@ pub(crate) struct Flags {
     pub anchored: bool,
 }
 
-/// Compiles a pattern, or takes it from those compiled before.
-pub(crate) fn compiled(pattern: &str, flags: Flags) -> Result<Regex, Error> {
+/// Compiles a pattern, or takes it from those compiled before, and pays for applying it to a text.
+pub(crate) fn compiled(pattern: &str, flags: Flags, text: &str) -> Result<Regex, Error> {
+    // At worst, each sign of the text is tried in each state of the pattern, at some nanoseconds each.
+    charge(text.len().saturating_mul(1 + weight(pattern) / 16))?;
+    from_cache(pattern, flags)
+}
+
+/// About how many signs a pattern can match: `(ab{2}){3}` has nine.
+fn weight(pattern: &str) -> usize {
+    let mut groups: Vec<usize> = Vec::new();
+    let (mut total, mut last) = (0usize, 0usize);
+    let mut rest = pattern;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        match c {
+            '(' => {
+                groups.push(total);
+                (total, last) = (0, 0);
+            }
+            ')' => {
+                last = total;
+                total = groups.pop().unwrap_or(0).saturating_add(last);
+            }
+            '{' => {
+                let (counts, after) = rest.split_once('}').unwrap_or((rest, ""));
+                let times = counts.split(',').filter_map(|n| n.trim().parse::<usize>().ok()).max();
+                let repeated = last.saturating_mul(times.unwrap_or(1));
+                total = (total - last).saturating_add(repeated);
+                (last, rest) = (repeated, after);
+            }
+            _ => {
+                if c == '\\' {
+                    rest = rest.get(rest.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default();
+                }
+                total = total.saturating_add(1);
+                last = 1;
+            }
+        }
+    }
+    total
+}
+
+fn from_cache(pattern: &str, flags: Flags) -> Result<Regex, Error> {
     type Kept = Mutex<HashMap<(String, Flags), Regex>>;
     static CACHE: OnceLock<Kept> = OnceLock::new();
     // Compiling costs far more than matching: some hundred times the length of the pattern.
@@ -119,8 +160,17 @@ mod tests {
     }
 
     #[test]
+    fn weights_multiply_where_groups_nest() {
+        for (pattern, expected) in
+            [("abc", 3), ("a{5}b", 6), ("(ab{2}){3}", 9), (r"\d+", 2), ("((a{9}){9}){9}", 729)]
+        {
+            assert_eq!(weight(pattern), expected, "{pattern}");
+        }
+    }
+
+    #[test]
     fn what_the_engine_lacks_is_named() {
-        let message = |pattern| compiled(pattern, Flags::default()).unwrap_err().to_string();
+        let message = |pattern| compiled(pattern, Flags::default(), "").unwrap_err().to_string();
         assert!(message("a(?=b)").contains("look-around"));
         assert!(message(r"(a)\1").contains("backreferences"));
         assert!(message("(").contains("not valid"));

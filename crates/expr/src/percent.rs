@@ -8,6 +8,9 @@ use crate::meter::charge;
 use crate::ops::as_float;
 use crate::repr;
 
+/// How wide or precise a number may be. What Rust can format ends not far above; what people read, far below.
+const MAX_DIGITS: usize = 1000;
+
 /// One `%…` of a format.
 struct Spec<'a> {
     key: Option<&'a str>,
@@ -94,7 +97,10 @@ fn write(out: &mut String, spec: &Spec<'_>, value: &Value) -> Result<(), Error> 
     if value.is_undefined() {
         return Err(repr::undefined(value));
     }
-    charge(spec.width.saturating_add(spec.precision.unwrap_or(0)))?;
+    charge(spec.width)?;
+    if spec.precision.is_some_and(|digits| digits > MAX_DIGITS) && spec.conversion != 's' {
+        return Err(invalid(format!("the format asks for more than {MAX_DIGITS} digits")));
+    }
     let text = match spec.conversion {
         's' => cut(repr::text(value)?, spec.precision),
         'r' => cut(repr::repr(value)?, spec.precision),

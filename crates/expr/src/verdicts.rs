@@ -181,7 +181,8 @@ fn matches(args: &Args<'_>, anchored: bool) -> Result<Value, Error> {
         multiline: args.flag("multiline", false),
         anchored,
     };
-    yes(compiled(&pattern, flags)?.is_match(&args.input_text()?))
+    let input = args.input_text()?;
+    yes(compiled(&pattern, flags, &input)?.is_match(&input))
 }
 
 /// `is version('1.2', '>=')`, also as a filter.

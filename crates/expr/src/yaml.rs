@@ -203,7 +203,7 @@ fn members(map: &Value, style: &Style) -> Result<Vec<(Value, Value)>, Error> {
     if style.sort {
         // Keys of several kinds have no order and stay in theirs.
         let mut sorted = out.clone();
-        if try_sort(&mut sorted, |a, b| compare::compare("<", &a.0, &b.0)).is_ok() {
+        if try_sort(&mut sorted, &mut |a, b| compare::compare("<", &a.0, &b.0)).is_ok() {
             out = sorted;
         }
     }

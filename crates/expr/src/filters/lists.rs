@@ -109,7 +109,7 @@ fn compare_keys(a: &[Value], b: &[Value]) -> Result<Ordering, Error> {
 fn sort(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     let mut all = keyed(args)?;
     let reverse = args.flag("reverse", false);
-    compare::try_sort(&mut all, |(a, _), (b, _)| {
+    compare::try_sort(&mut all, &mut |(a, _), (b, _)| {
         let ordering = compare_keys(a, b)?;
         Ok(if reverse { ordering.reverse() } else { ordering })
     })?;

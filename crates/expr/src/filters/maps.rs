@@ -52,7 +52,7 @@ fn dictsort(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     let by_value = args.text_or("by", "key")? == "value";
     let (case_sensitive, reverse) = (args.flag("case_sensitive", false), args.flag("reverse", false));
     let mut all = pairs(args.input())?;
-    compare::try_sort(&mut all, |a, b| {
+    compare::try_sort(&mut all, &mut |a, b| {
         let (a, b) = if by_value { (&a.1, &b.1) } else { (&a.0, &b.0) };
         let key = |value: &Value| sort_key(value.clone(), case_sensitive);
         let ordering = compare::compare("<", &key(a), &key(b))?;

@@ -19,22 +19,19 @@ pub(super) static FILTERS: &[Entry] = &[
     entry("regex_escape", &["re_type"], escape),
 ];
 
-fn pattern(args: &Args<'_>, name: &str) -> Result<Regex, Error> {
+fn pattern(args: &Args<'_>, name: &str, input: &str) -> Result<Regex, Error> {
     let (ignorecase, multiline) = (args.flag("ignorecase", false), args.flag("multiline", false));
     let source = args.text(name)?.ok_or_else(|| args.error("needs a pattern"))?;
-    compiled(&source, Flags { ignorecase, multiline, anchored: false })
+    compiled(&source, Flags { ignorecase, multiline, anchored: false }, input)
 }
 
 /// The first match, or `none`; with groups (`'\\1'`, `'\\g<name>'`) the list of their texts.
 fn search(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     let groups: Vec<String> = args.rest().iter().skip(1).map(repr::text).collect::<Result<_, _>>()?;
     let source = args.text("regex")?.ok_or_else(|| args.error("needs a pattern"))?;
-    let flag = |name| args.named_flag(name);
-    let regex = compiled(
-        &source,
-        Flags { ignorecase: flag("ignorecase"), multiline: flag("multiline"), anchored: false },
-    )?;
+    let (ignorecase, multiline) = (args.named_flag("ignorecase"), args.named_flag("multiline"));
     let input = args.input_text()?;
+    let regex = compiled(&source, Flags { ignorecase, multiline, anchored: false }, &input)?;
     let Some(found) = regex.captures(&input) else { return Ok(Value::from(())) };
     if groups.is_empty() {
         return Ok(Value::from(&found[0]));
@@ -55,8 +52,8 @@ fn captured(args: &Args<'_>, found: &Captures<'_>, group: &str) -> Result<Value,
 
 /// Every match: its text, the text of its one group, or the list of its groups.
 fn findall(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
-    let regex = pattern(args, "regex")?;
     let input = args.input_text()?;
+    let regex = pattern(args, "regex", &input)?;
     let mut out = Vec::new();
     for found in regex.captures_iter(&input) {
         charge_nodes(found.len())?;
@@ -71,11 +68,11 @@ fn findall(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
 }
 
 fn replace(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
-    let regex = pattern(args, "pattern")?;
+    let input = args.input_text()?;
+    let regex = pattern(args, "pattern", &input)?;
     let template = replacement(&args.text_or("replacement", "")?);
     let (count, mandatory) = (args.size("count", 0)?, args.size("mandatory_count", 0)?);
     let limit = if count == 0 { usize::MAX } else { count };
-    let input = args.input_text()?;
     let mut out = String::new();
     let mut last = 0;
     let mut replaced = 0;

@@ -159,7 +159,7 @@ fn groupby(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
         };
         all.push((sort_key(value.clone(), case_sensitive), value, item));
     }
-    compare::try_sort(&mut all, |a, b| compare::compare("<", &a.0, &b.0))?;
+    compare::try_sort(&mut all, &mut |a, b| compare::compare("<", &a.0, &b.0))?;
     let mut groups: Vec<(Value, Value, Vec<Value>)> = Vec::new();
     for (key, value, item) in all {
         match groups.last_mut() {

@@ -49,6 +49,9 @@ impl Writer<'_> {
                 self.target(&set.target)?;
                 self.put(" = ");
                 self.expr(&set.expr)?;
+                if !matches!(set.expr, Expr::Const(_)) {
+                    self.put(if matches!(set.target, Expr::GetAttr(_)) { "|op.held" } else { "|op.kept" });
+                }
                 self.end_tag();
             }
             Stmt::SetBlock(set) => self.set_block(set)?,
