@@ -299,8 +299,9 @@ impl Dispatcher {
                 Some(Phase::Running | Phase::Waiting | Phase::Asking | Phase::Held | Phase::InDoubt)
             )
         };
-        // An item first, then its loop.
-        for at in [at, at.whole()] {
+        // The items first, then their loop.
+        let items = self.state.expansions.get(&at.whole()).map_or(0, |expansion| expansion.runs.len() as u32);
+        for at in (0..items).map(|item| at.item(item)).chain([at.whole()]).collect::<Vec<_>>() {
             let phase = self.state.step(at).map(|run| run.phase);
             if begun(phase) {
                 let error = Failure::new(Code::Cancelled, reason.clone());

@@ -425,8 +425,8 @@ impl Dispatcher {
     pub(super) fn answered(&mut self, at: At, approved: bool, by: &str, note: &str) {
         let key = (at.task, at.host);
         let strand = self.strand(key);
-        strand.item = at.item;
-        if strand.at() == at {
+        if strand.walk.cursor == at.step && matches!(strand.doing, Doing::Asking | Doing::Ready) {
+            strand.item = at.item;
             self.settle_answer(key, approved, by, note);
             self.wake(key);
         }
