@@ -1,12 +1,12 @@
 //! Contents by their hash: what plans stand on, and outputs too long for the journal.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
 use windlass_model::BlobId;
@@ -26,7 +26,22 @@ pub struct Blobs(Place);
 enum Place {
     /// `<folder>/ab/abcd…`, and `<folder>/lock`.
     Folder(Arc<Path>),
-    Memory(Arc<Mutex<HashMap<BlobId, Arc<[u8]>>>>),
+    Memory(Arc<Mutex<Contents>>),
+}
+
+/// Contents in memory, each with the time when it was last added.
+type Contents = HashMap<BlobId, (Instant, Arc<[u8]>)>;
+
+/// While one is held, no content goes away.
+#[derive(Debug)]
+pub(crate) enum Hold<'a> {
+    /// Released when the file is closed.
+    File {
+        _locked: File,
+    },
+    Memory {
+        _locked: MutexGuard<'a, Contents>,
+    },
 }
 
 /// What lies in a folder of contents.
@@ -59,7 +74,10 @@ impl Blobs {
         let into = match &self.0 {
             Place::Folder(folder) => {
                 files::private_folder(folder)?;
-                Into::File(Draft::beside(&folder.join("new"))?)
+                let draft = Draft::beside(&folder.join("new"))?;
+                // A sweep knows by this that somebody still writes it.
+                draft.file().lock_shared().map_err(|e| Error::io("cannot lock", folder, e))?;
+                Into::File(draft)
             }
             Place::Memory(_) => Into::Memory(Vec::new()),
         };
@@ -70,7 +88,9 @@ impl Blobs {
     pub fn get(&self, id: &BlobId) -> Result<Arc<[u8]>> {
         let content: Arc<[u8]> = match &self.0 {
             Place::Folder(folder) => read(&path_of(folder, id), id)?.into(),
-            Place::Memory(map) => lock(map).get(id).cloned().ok_or_else(|| Error::NoBlob(id.clone()))?,
+            Place::Memory(map) => {
+                lock(map).get(id).map(|(_, c)| c.clone()).ok_or_else(|| Error::NoBlob(id.clone()))?
+            }
         };
         if BlobId::of(&content) == *id { Ok(content) } else { Err(Error::NoBlob(id.clone())) }
     }
@@ -91,12 +111,31 @@ impl Blobs {
         }
     }
 
+    /// Looks whether all of `needed` are there, and keeps them there for as long as the answer lives: until it
+    /// is written down who needs them.
+    pub(crate) fn hold(&self, needed: &BTreeSet<BlobId>) -> Result<Hold<'_>> {
+        let (held, missing) = match &self.0 {
+            Place::Folder(folder) => {
+                files::private_folder(folder)?;
+                let locked = gate(folder, File::lock_shared)?;
+                let missing = needed.iter().find(|id| !path_of(folder, id).is_file());
+                (Hold::File { _locked: locked }, missing)
+            }
+            Place::Memory(map) => {
+                let locked = lock(map);
+                let missing = needed.iter().find(|id| !locked.contains_key(*id));
+                (Hold::Memory { _locked: locked }, missing)
+            }
+        };
+        missing.map_or(Ok(held), |id| Err(Error::NoBlob(id.clone())))
+    }
+
     /// Each content with its size, and what else lies in the folder.
     pub(crate) fn list(&self) -> Result<Listing> {
         match &self.0 {
             Place::Folder(folder) => list(folder).map_err(|e| Error::io("cannot list", folder, e)),
             Place::Memory(map) => {
-                let contents = lock(map).iter().map(|(id, c)| (id.clone(), c.len() as u64)).collect();
+                let contents = lock(map).iter().map(|(id, (_, c))| (id.clone(), c.len() as u64)).collect();
                 Ok(Listing { contents, others: Vec::new() })
             }
         }
@@ -120,10 +159,11 @@ impl Blobs {
             Place::Memory(map) => {
                 let mut map = lock(map);
                 let kept = kept()?;
-                let gone = |id: &BlobId| grace.is_zero() && !kept.contains(id);
-                let bytes = map.iter().filter(|(id, _)| gone(id)).map(|(_, c)| c.len() as u64).sum();
+                let gone = |id: &BlobId, at: &Instant| at.elapsed() >= grace && !kept.contains(id);
+                let bytes =
+                    map.iter().filter(|(id, (at, _))| gone(id, at)).map(|(_, (_, c))| c.len() as u64).sum();
                 if !dry {
-                    map.retain(|id, _| !gone(id));
+                    map.retain(|id, (at, _)| !gone(id, at));
                 }
                 Ok(bytes)
             }
@@ -184,7 +224,7 @@ impl BlobDraft {
                 }
             }
             (Place::Memory(map), Into::Memory(content)) => {
-                lock(map).insert(id.clone(), content.into());
+                lock(map).insert(id.clone(), (Instant::now(), content.into()));
             }
             _ => unreachable!("a draft is made by its own store"),
         }
@@ -259,19 +299,27 @@ fn list(folder: &Path) -> io::Result<Listing> {
 
 fn sweep_folder(folder: &Path, kept: &BTreeSet<BlobId>, grace: Duration, dry: bool) -> Result<u64> {
     let there = list(folder).map_err(|e| Error::io("cannot list", folder, e))?;
-    let contents =
-        there.contents.iter().filter(|(id, _)| !kept.contains(id)).map(|(id, _)| path_of(folder, id));
+    let contents = there.contents.iter().filter(|(id, _)| !kept.contains(id));
+    let contents = contents.map(|(id, _)| path_of(folder, id));
+    let left = there.others.into_iter().filter(|path| !is_written(path));
     let mut freed = 0;
-    for path in contents.chain(there.others) {
+    for path in contents.chain(left) {
         let Ok(meta) = fs::metadata(&path) else { continue };
         let age = meta.modified().ok().and_then(|at| at.elapsed().ok()).unwrap_or_default();
         if age < grace {
             continue;
         }
-        if !dry {
-            fs::remove_file(&path).map_err(|e| Error::io("cannot remove", &path, e))?;
+        match if dry { Ok(()) } else { fs::remove_file(&path) } {
+            // Its writer gave it up.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            removed => removed.map_err(|e| Error::io("cannot remove", &path, e))?,
         }
         freed += meta.len();
     }
     Ok(freed)
+}
+
+/// Whether somebody writes a draft right now.
+fn is_written(draft: &Path) -> bool {
+    File::open(draft).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }

@@ -55,7 +55,7 @@ impl Store {
             }
         }
         self.blobs().sweep(|| self.referred(), GRACE, false)?;
-        self.drop_stale_pointers();
+        self.forget_latest();
         self.check()
     }
 

@@ -39,6 +39,11 @@ impl Draft {
         Ok(Self { file, path, placed: false })
     }
 
+    /// The file as it is so far.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Puts the file at `target`, over what was there. With `sync` it is durable when this returns.
     pub(crate) fn place(mut self, target: &Path, sync: bool) -> Result<()> {
         let put = || -> io::Result<()> {
@@ -77,4 +82,16 @@ pub(crate) fn replace(target: &Path, content: &[u8], sync: bool) -> Result<()> {
     let mut draft = Draft::beside(target)?;
     draft.write_all(content).map_err(|e| Error::io("cannot write", target, e))?;
     draft.place(target, sync)
+}
+
+/// Removes the drafts that a writer left in `folder` when it was cut off. Only for folders with one writer.
+pub(crate) fn clear_drafts(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(".tmp")) {
+            // One that stays is only in the way of the eye.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }

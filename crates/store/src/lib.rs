@@ -2,6 +2,7 @@
 //!
 //! Start at [`Store::open`]; [`Journal`] says what is promised about crashes.
 
+pub mod artifacts;
 mod blobs;
 mod codec;
 mod doctor;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use windlass_model::RunId;
 
 use crate::blobs::GRACE;
-use crate::{Error, Filter, Result, RunRow, Store};
+use crate::{Error, Filter, Result, RunRow, Store, artifacts};
 
 /// Which finished runs to forget. A run that is pending, running or interrupted always stays.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,7 +51,7 @@ impl Store {
         pruned.bytes = pruned.bytes.max(swept);
         if !rule.dry_run && !pruned.runs.is_empty() {
             self.compact()?;
-            self.drop_stale_pointers();
+            self.forget_latest();
         }
         Ok(pruned)
     }
@@ -84,6 +84,13 @@ impl Store {
         Ok(self.size(run)? + folder)
     }
 
+    /// Removes the names of the latest run's artifacts where that run is gone.
+    pub(crate) fn forget_latest(&self) {
+        if let Some(state) = self.state() {
+            artifacts::drop_stale(state);
+        }
+    }
+
     /// Forgets one run with its records, artifacts and lease; false where somebody drives it. Contents that
     /// only it referred to go with the next [`Store::prune`].
     pub fn forget(&self, run: &RunId) -> Result<bool> {
@@ -106,6 +113,7 @@ impl Store {
         if gone {
             if known.is_some() {
                 self.delete(run)?;
+                self.recount();
             }
             if let Some(folder) = self.run_folder(run) {
                 remove_folder(&folder)?;
@@ -113,18 +121,6 @@ impl Store {
         }
         drop(lease);
         Ok(gone)
-    }
-
-    /// Removes pointers to the latest run where that run is gone.
-    pub(crate) fn drop_stale_pointers(&self) {
-        let Some(entries) = self.state().and_then(|state| fs::read_dir(state).ok()) else { return };
-        for entry in entries.flatten() {
-            let path = entry.path();
-            if path.is_symlink() && !path.exists() {
-                // A pointer that cannot be removed leads nowhere, and misleads nobody.
-                let _ = fs::remove_file(path);
-            }
-        }
     }
 }
 

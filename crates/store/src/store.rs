@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use windlass_model::{BlobId, RunId};
 
 use crate::lease::Leases;
 use crate::memory::Memory;
 use crate::sqlite::Sqlite;
-use crate::{Blobs, Error, Journal, Lease, NewRun, Result, files, scope};
+use crate::{BlobDraft, Blobs, Error, Journal, Lease, NewRun, Result, files, scope};
 
 /// How many bytes the kept outputs of all runs may have together, unless [`Store::with_quota`] says otherwise.
 pub const OUTPUT_QUOTA: u64 = 1 << 30;
@@ -24,6 +24,8 @@ pub struct Store {
     leases: Leases,
     state: Option<Arc<Path>>,
     quota: u64,
+    /// How many bytes kept outputs have, once that was asked. Other processes' are counted when it is.
+    kept: Arc<Mutex<Option<u64>>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -52,6 +54,7 @@ impl Store {
             leases: Leases::Folder(runs.into()),
             state: Some(state.into()),
             quota: OUTPUT_QUOTA,
+            kept: Arc::default(),
         })
     }
 
@@ -63,6 +66,7 @@ impl Store {
             leases: Leases::Memory(Arc::default()),
             state: None,
             quota: OUTPUT_QUOTA,
+            kept: Arc::default(),
         }
     }
 
@@ -100,9 +104,7 @@ impl Store {
 
     /// Writes the run down, once all that it stands on is in the store; durable when it returns.
     pub fn create(&self, run: &NewRun) -> Result<()> {
-        if let Some(missing) = run.blobs.iter().find(|blob| !self.blobs.has(blob)) {
-            return Err(Error::NoBlob(missing.clone()));
-        }
+        let _held = if run.blobs.is_empty() { None } else { Some(self.blobs.hold(&run.blobs)?) };
         self.journal.create(run)
     }
 
@@ -120,7 +122,7 @@ impl Store {
     /// Keeps a whole output for as long as the run is kept. None where the quota has no room for it: then
     /// only what the step's result quotes of it remains.
     pub fn keep_output(&self, run: &RunId, content: &[u8]) -> Result<Option<BlobId>> {
-        if self.journal.output_bytes()?.saturating_add(content.len() as u64) > self.quota {
+        if !self.has_room(content.len() as u64)? {
             return Ok(None);
         }
         let mut draft = self.blobs.draft()?;
@@ -129,12 +131,33 @@ impl Store {
     }
 
     /// Keeps an output that came in pieces, as [`Store::keep_output`] does.
-    pub fn keep_draft(&self, run: &RunId, draft: crate::BlobDraft) -> Result<Option<BlobId>> {
-        if self.journal.output_bytes()?.saturating_add(draft.bytes()) > self.quota {
+    pub fn keep_draft(&self, run: &RunId, draft: BlobDraft) -> Result<Option<BlobId>> {
+        if !self.has_room(draft.bytes())? {
             return Ok(None);
         }
         let (id, bytes) = draft.keep()?;
         self.journal.refer(run, &id, bytes)?;
+        if let Some(kept) = &mut *self.kept() {
+            *kept += bytes;
+        }
         Ok(Some(id))
+    }
+
+    fn has_room(&self, bytes: u64) -> Result<bool> {
+        let mut kept = self.kept();
+        let sum = match *kept {
+            Some(sum) => sum,
+            None => *kept.insert(self.journal.output_bytes()?),
+        };
+        Ok(sum.saturating_add(bytes) <= self.quota)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<u64>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts kept outputs anew when it is asked next.
+    pub(crate) fn recount(&self) {
+        *self.kept() = None;
     }
 }

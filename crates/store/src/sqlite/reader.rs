@@ -1,6 +1,8 @@
 //! Reading from the database, beside the writer and without waiting for it.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -150,12 +152,14 @@ pub(super) fn run(db: &Connection, run: &RunId) -> Result<StoredRun, Fault> {
         "SELECT bytes, root, document, options FROM run JOIN plan ON plan = digest WHERE run.id = ?1",
     )?;
     let found = find.query_row([run.as_str()], |row| {
-        let (root, options): (String, String) = (row.get(1)?, row.get(3)?);
+        let root = row.get_ref(1)?.as_bytes().map_err(rusqlite::Error::from)?;
+        let root = PathBuf::from(OsStr::from_bytes(root));
+        let options: String = row.get(3)?;
         Ok((row.get::<_, Vec<u8>>(0)?, root, row.get(2)?, options))
     });
     let (plan, root, document, options) = found.optional()?.ok_or_else(|| unknown(run))?;
     let options = serde_json::from_str(&options).map_err(|e| corrupt(run, e))?;
-    Ok(StoredRun { row, plan_bytes: plan.into(), root: root.into(), document, options })
+    Ok(StoredRun { row, plan_bytes: plan.into(), root, document, options })
 }
 
 pub(super) fn ids(db: &Connection) -> Result<Vec<RunId>, Fault> {

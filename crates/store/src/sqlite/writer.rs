@@ -2,12 +2,14 @@
 //! the more is waiting the less each record costs.
 
 use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use tokio::sync::watch;
 use windlass_model::{BlobId, Event, Record, RunId};
@@ -376,7 +378,7 @@ pub(super) fn create(db: &Transaction<'_>, run: &NewRun) -> Result<(), Fault> {
             run.backend,
             run.invoker,
             run.digest.as_str(),
-            run.root.to_string_lossy(),
+            path_value(&run.root),
             run.document,
             run.options.to_string(),
             run.created_at as i64,
@@ -388,6 +390,13 @@ pub(super) fn create(db: &Transaction<'_>, run: &NewRun) -> Result<(), Fault> {
         return Err(Error::RunExists(run.id.clone()).into());
     }
     run.blobs.iter().try_for_each(|blob| refer(db, &run.id, blob, None))
+}
+
+/// A path as text where it is text, for who looks into the database; as its bytes otherwise.
+fn path_value(path: &Path) -> ToSqlOutput<'_> {
+    let bytes = path.as_os_str().as_bytes();
+    let value = if path.to_str().is_some() { ValueRef::Text(bytes) } else { ValueRef::Blob(bytes) };
+    ToSqlOutput::Borrowed(value)
 }
 
 pub(super) fn post(db: &Transaction<'_>, run: &RunId, command: &str) -> Result<u64, Fault> {

@@ -1,6 +1,7 @@
 //! What every journal promises, over each implementation.
 
 use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
 
 use serde_json::json;
 use windlass_model::{BlobId, Event, RunStatus};
@@ -38,6 +39,7 @@ fn a_stored_run_has_all_that_a_resume_needs() {
             document: Some("release.yaml".into()),
             options: json!({"check": true}),
             invoker: "ci".into(),
+            root: std::ffi::OsStr::from_bytes(b"/not/\xff/text").into(),
             ..new_run("a")
         };
         journal.create(&run).expect("created");

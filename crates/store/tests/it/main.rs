@@ -1,4 +1,12 @@
 //! The store's tests: one binary, a file for each concern.
 
+mod artifacts;
+mod blobs;
 mod contract;
+mod crash;
+mod format;
+mod lease;
+mod retention;
+mod scope;
+mod sharing;
 mod support;

@@ -1,0 +1,151 @@
+//! What a run shows in its folder: `run_state.json`, `plan.json`, `events.jsonl` and `error_report.json`, all
+//! projections of the journal, and links to the latest run's beside `runs/`.
+
+mod events;
+mod latest;
+
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use windlass_model::projection::{ErrorReport, PlanView, RunMeta, RunView};
+use windlass_model::{Record, RunState};
+
+use self::events::EventLog;
+use crate::files::{self, Draft};
+use crate::{Error, Result, Store};
+
+pub(crate) use self::latest::drop_stale;
+
+/// The names of a run's artifacts.
+pub const NAMES: [&str; 4] = ["run_state.json", "plan.json", "events.jsonl", "error_report.json"];
+
+/// The files that are replaced are replaced at most so often while a run goes on.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Writing them takes at most one part in so many of the time, which makes large runs wait longer.
+const SHARE: u32 = 20;
+
+/// Keeps the artifacts of one run current. Only who holds the run's lease has one.
+///
+/// No failure here is the run's: a method that cannot write says so once, goes on, and makes up for what is
+/// missing from the journal as soon as it can write again. Its error is a warning.
+#[derive(Debug)]
+pub struct Writer {
+    folder: PathBuf,
+    meta: RunMeta,
+    events: EventLog,
+    /// When the replaced files were last written, and how long that took.
+    written: Option<(Instant, Duration)>,
+    /// Whether records came since then.
+    stale: bool,
+    /// Since when writing fails.
+    failing: Option<Instant>,
+}
+
+impl Writer {
+    /// Takes up the folder of a run whose durable records make up `state`: cuts a torn line, adds the events
+    /// that are missing, and makes the run the latest. None for a store in memory.
+    pub fn open(store: &Store, meta: &RunMeta, state: &RunState) -> Option<(Self, Result<()>)> {
+        let folder = store.run_folder(&meta.run_id)?;
+        let mut writer = Self {
+            events: EventLog::new(store, &folder, meta.run_id.clone()),
+            folder,
+            meta: meta.clone(),
+            written: None,
+            stale: true,
+            failing: None,
+        };
+        let first = writer.begin(store, state);
+        let first = writer.judge(first);
+        Some((writer, first))
+    }
+
+    fn begin(&mut self, store: &Store, state: &RunState) -> Result<()> {
+        files::private_folder(&self.folder)?;
+        files::clear_drafts(&self.folder);
+        self.events.catch_up(state)?;
+        if !self.folder.join("plan.json").exists() {
+            self.replace(
+                "plan.json",
+                &PlanView { plan: state.plan(), digest: &self.meta.plan_digest },
+                false,
+            )?;
+        }
+        self.rewrite(state, false)?;
+        latest::point(store, &self.meta.run_id)
+    }
+
+    /// Takes records that became durable; `state` is the sum of all up to the last of them.
+    pub fn records(&mut self, state: &RunState, records: &[Record]) -> Result<()> {
+        self.stale = true;
+        if self.waits() {
+            return Ok(());
+        }
+        let written = self.events.add(state, records).and_then(|()| self.refresh(state));
+        self.judge(written)
+    }
+
+    /// Writes what is due though no records come. When that is, [`Writer::due`] says.
+    pub fn tick(&mut self, state: &RunState) -> Result<()> {
+        if self.waits() {
+            return Ok(());
+        }
+        let written = self.events.catch_up(state).and_then(|()| self.refresh(state));
+        self.judge(written)
+    }
+
+    /// When [`Writer::tick`] has something to do, if no records come before.
+    pub fn due(&self) -> Option<Instant> {
+        let (last, took) = self.written?;
+        self.stale.then(|| last + PERIOD.max(took * SHARE))
+    }
+
+    /// Writes everything as it stands, durable when it returns. The last call for a run's driver.
+    pub fn end(&mut self, state: &RunState) -> Result<()> {
+        let events = self.events.catch_up(state).and_then(|()| self.events.sync());
+        let rest = self.rewrite(state, true);
+        events.and(rest)
+    }
+
+    /// Whether writing failed a moment ago, so that a full disk is not tried again for every record.
+    fn waits(&self) -> bool {
+        self.failing.is_some_and(|since| since.elapsed() < PERIOD)
+    }
+
+    /// Tells a failure only when it begins.
+    fn judge(&mut self, written: Result<()>) -> Result<()> {
+        let known = self.failing.is_some();
+        self.failing = written.is_err().then(Instant::now);
+        if known { Ok(()) } else { written }
+    }
+
+    fn refresh(&mut self, state: &RunState) -> Result<()> {
+        let now = Instant::now();
+        if self.written.is_some() && self.due().is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        self.rewrite(state, false)
+    }
+
+    fn rewrite(&mut self, state: &RunState, sync: bool) -> Result<()> {
+        let begun = Instant::now();
+        let meta = &self.meta;
+        self.replace("run_state.json", &RunView { meta, state }, sync)?;
+        self.replace("error_report.json", &ErrorReport { meta, state }, sync)?;
+        self.written = Some((Instant::now(), begun.elapsed()));
+        self.stale = false;
+        Ok(())
+    }
+
+    fn replace(&self, name: &str, content: &impl Serialize, sync: bool) -> Result<()> {
+        let target = self.folder.join(name);
+        let fail = |e| Error::io("cannot write", &target, e);
+        let mut file = BufWriter::with_capacity(1 << 16, Draft::beside(&target)?);
+        serde_json::to_writer(&mut file, content).map_err(|e| fail(e.into()))?;
+        file.write_all(b"\n").map_err(fail)?;
+        let draft = file.into_inner().map_err(|e| fail(e.into_error()))?;
+        draft.place(&target, sync)
+    }
+}
