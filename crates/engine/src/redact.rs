@@ -10,6 +10,8 @@
 //! letters and digits: the secret `1` must not turn every number of an output into stars. Such a secret is
 //! hardly one.
 
+use std::sync::Arc;
+
 use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -78,6 +80,16 @@ impl Redactor {
             Value::Object(map) => self.map(map),
             Value::Null | Value::Bool(_) => {}
         }
+    }
+
+    /// A value that others hold too, without secrets; the same one where there are none.
+    pub fn shared(&self, value: Arc<Value>) -> Arc<Value> {
+        if self.finder.is_none() {
+            return value;
+        }
+        let mut clean = Value::clone(&value);
+        self.value(&mut clean);
+        Arc::new(clean)
     }
 
     /// Whether there is nothing to take out.

@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use windlass_model::{Code, Failure, Plan, RunId};
+use windlass_model::{Code, Failure, Plan, RunId, Scope};
 
 use crate::action::{ActionFuture, Blobs, Mode, Output, StepContext};
 use crate::dispatch::{Finished, Input, Start};
 use crate::progress::{Progress, Watch};
 use crate::redact::Redactor;
-use crate::state::{StateView, Values};
+use crate::state::{Publish, StateView, Values, Write};
 
 /// How long an action that was told to end may take to do so; then it is dropped. Longer than the two seconds
 /// that processes get between SIGTERM and SIGKILL.
@@ -76,8 +77,11 @@ pub(crate) fn spawn(
 ) -> CancellationToken {
     let cancel = CancellationToken::new();
     let (at, action) = (start.at, start.action.clone());
-    let step = surroundings.context(start, cancel.clone());
-    let token = cancel.clone();
+    let mut step = surroundings.context(start, cancel.clone());
+    step.state = step
+        .state
+        .with_publisher(Arc::new(Wire { inputs: inputs.clone(), redactor: surroundings.redactor.clone() }));
+    let (token, redactor) = (cancel.clone(), surroundings.redactor.clone());
     tokio::spawn(async move {
         let (deadline, state) = (step.deadline, step.state.clone());
         // The order may have come before the action could begin.
@@ -88,10 +92,26 @@ pub(crate) fn spawn(
             attend(Guarded(action.run(step)), token, deadline).await
         };
         let Ended { timed_out, cancelled } = ended;
-        let finished = Finished { at, result, timed_out, cancelled, writes: state.take_writes() };
+        let clean = |(scope, key, value): Write| (scope, key, value.map(|value| redactor.shared(value)));
+        let writes = state.take_writes().into_iter().map(clean).collect();
+        let finished = Finished { at, result, timed_out, cancelled, writes };
         inputs.send(Input::Finished(Box::new(finished))).ok();
     });
     cancel
+}
+
+/// Takes what a step publishes to the dispatcher, which journals it and lets the others see it.
+struct Wire {
+    inputs: mpsc::UnboundedSender<Input>,
+    redactor: Arc<Redactor>,
+}
+
+impl Publish for Wire {
+    fn publish(&self, scope: Scope, key: &str, value: Option<Arc<Value>>) {
+        let value = value.map(|value| self.redactor.shared(value));
+        // After the run's end nobody listens.
+        self.inputs.send(Input::Publish { scope, key: key.to_owned(), value }).ok();
+    }
 }
 
 /// By what an attempt was ended, if not by itself.
@@ -114,7 +134,11 @@ async fn attend(
     };
     let mut ended = Ended::default();
     tokio::select! {
-        result = &mut action => return (result, ended),
+        result = &mut action => {
+            // An action that hears of its end may be quicker than the branch below.
+            ended.cancelled = cancel.is_cancelled();
+            return (result, ended);
+        }
         () = over => ended.timed_out = true,
         () = cancel.cancelled() => ended.cancelled = true,
     }
