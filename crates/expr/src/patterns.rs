@@ -2,17 +2,21 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use minijinja::Error;
 use regex::{Regex, RegexBuilder};
 
 use crate::args::invalid;
-use crate::meter::charge;
+use crate::meter::{TOO_MUCH, charge};
 
 /// How many compiled patterns are kept; a document has a handful.
 const KEPT: usize = 256;
 /// How much memory one compiled pattern may take.
 const MAX_COMPILED: usize = 2 << 20;
+
+/// How long one filter may look for matches in one text.
+const MAX_MATCHING: Duration = Duration::from_millis(750);
 
 /// How a pattern is to be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -63,6 +67,27 @@ fn weight(pattern: &str) -> usize {
         }
     }
     total
+}
+
+/// The patience with a pattern that is applied over and over to one text.
+///
+/// Each single match takes linear time, which is paid for. But every match of `a.*z|a` may look at the whole
+/// rest of the text, and nothing that could be counted tells. So this one limit is of time: far above what
+/// any honest pattern takes.
+pub(crate) struct Patience(Instant);
+
+impl Patience {
+    pub(crate) fn new() -> Patience {
+        Patience(Instant::now())
+    }
+
+    /// Refuses to go on when it is used up. Cheap enough to ask at every match.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.0.elapsed() > MAX_MATCHING {
+            true => Err(invalid(TOO_MUCH)),
+            false => Ok(()),
+        }
+    }
 }
 
 fn from_cache(pattern: &str, flags: Flags) -> Result<Regex, Error> {

@@ -5,7 +5,7 @@ use regex::{Captures, Regex};
 
 use crate::args::{Args, Entry, entry};
 use crate::meter::{charge, charge_nodes};
-use crate::patterns::{Flags, compiled, replacement};
+use crate::patterns::{Flags, Patience, compiled, replacement};
 use crate::repr;
 
 pub(super) static FILTERS: &[Entry] = &[
@@ -55,7 +55,9 @@ fn findall(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     let input = args.input_text()?;
     let regex = pattern(args, "regex", &input)?;
     let mut out = Vec::new();
+    let patience = Patience::new();
     for found in regex.captures_iter(&input) {
+        patience.check()?;
         charge_nodes(found.len())?;
         let group = |index: usize| Value::from(found.get(index).map_or("", |text| text.as_str()));
         out.push(match found.len() {
@@ -76,7 +78,9 @@ fn replace(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     let mut out = String::new();
     let mut last = 0;
     let mut replaced = 0;
+    let patience = Patience::new();
     for found in regex.captures_iter(&input).take(limit) {
+        patience.check()?;
         let Some(whole) = found.get(0) else { continue };
         let before = out.len();
         out.push_str(&input[last..whole.start()]);
