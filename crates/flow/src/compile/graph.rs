@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use windlass_model::{Code, TaskId};
 use windlass_yaml::nearest;
@@ -115,15 +116,18 @@ impl<'a> Graph<'a> {
     }
 
     fn tell_duplicate(&self, id: &str, second: &Placed<String>, first: usize, problems: &Problems) {
-        let wrong = problem(Code::DuplicateTask, &second.at, format!("two tasks have the id `{id}`"));
-        let first = &self.tasks[first];
-        let at = first.task.id.as_ref().map_or(&second.at, |id| &id.at);
-        let same = at.span == second.at.span && at.source.name == second.at.source.name;
-        let hint = match same {
+        let first = self.tasks[first].task.id.as_ref().unwrap_or(second);
+        let same_text = Arc::ptr_eq(&first.at.source, &second.at.source);
+        let same_name = first.at.source.name == second.at.source.name;
+        let hint = match same_name && first.at.span == second.at.span {
             true => "the file is included twice: give each `include` an `id`",
             false => "ids are unique in the whole document; rename one of them",
         };
-        problems.note(wrong.related(at.clone(), "the other one stands here").hint(hint));
+        // Tasks outside of stages are added first, wherever they stand.
+        let turned = same_text && second.at.span < first.at.span;
+        let (first, second) = if turned { (second, first) } else { (first, second) };
+        let wrong = problem(Code::DuplicateTask, &second.at, format!("two tasks have the id `{id}`"));
+        problems.note(wrong.related(first.at.clone(), "the other one stands here").hint(hint));
     }
 
     fn include(&mut self, include: &'a Inclusion, here: &Here<'a>, problems: &Problems) {

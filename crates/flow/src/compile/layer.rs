@@ -75,6 +75,8 @@ pub(super) struct View<'a> {
     pub outer: Vec<Rc<Layer<'a>>>,
     /// The task that the place is in.
     pub task: Option<usize>,
+    /// Whether the place is in a step that is left out, so that nothing of it is evaluated.
+    pub idle: bool,
     pub answers: RefCell<HashMap<&'a str, Rc<Answer>>>,
     /// Variables that are being worked out, each for the one before it.
     pub open: RefCell<Vec<&'a str>>,
@@ -90,6 +92,7 @@ impl<'a> View<'a> {
             extra,
             outer,
             task: None,
+            idle: false,
             answers: RefCell::default(),
             open: RefCell::default(),
         }

@@ -1,9 +1,11 @@
 //! What a document means: its plan, or all that is wrong with it.
 
+mod answer;
 mod declared;
 mod deed;
 mod graph;
 mod layer;
+mod paths;
 mod place;
 mod problems;
 mod rename;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use windlass_engine::{CompileContext, Compiled, Error, Request, Words};
-use windlass_model::{Code, Diagnostic, Diagnostics, Draft, Inputs, Source, Stage, StageName};
+use windlass_model::{Code, Diagnostic, Diagnostics, Draft, Inputs, Intent, Plan, Source, Stage, StageName};
 
 use crate::document::{Document, Named, Placed, Written};
 use declared::Declared;
@@ -98,9 +100,7 @@ pub(crate) fn compile(
 pub(crate) fn refuse(found: Diagnostics) -> Error {
     let problems = Problems::default();
     problems.extend(found);
-    let mut all = problems.into_inner();
-    all.sort();
-    Error::Document(all)
+    Error::Document(problems.sorted())
 }
 
 impl<'a> Cx<'a> {
@@ -197,15 +197,23 @@ impl<'a> Cx<'a> {
             files.extend(own);
             blobs.extend(contents);
         }
-        let mut problems = self.problems.into_inner();
+        let problems = self.problems.sorted();
         if !problems.is_empty() {
-            problems.sort();
             return Err(Error::Document(problems));
         }
         draft.inputs = Inputs { env: self.env.into_inner(), files };
         let plan = draft.finish()?;
-        Ok(Compiled { plan, root: self.root.to_path_buf(), blobs, warnings: Vec::new() })
+        let warnings = nothing_chosen(&plan, self.request).into_iter().collect();
+        Ok(Compiled { plan, root: self.root.to_path_buf(), blobs, warnings })
     }
+}
+
+/// Tags that no step has are more often a slip than a wish.
+fn nothing_chosen(plan: &Plan, request: &Request) -> Option<String> {
+    let mut steps = plan.tasks.iter().flat_map(|task| task.steps.iter());
+    let by_tags = !request.tags.is_empty() || !request.skip_tags.is_empty();
+    (by_tags && steps.all(|step| step.intent != Intent::Run))
+        .then(|| "the tags leave out every step: nothing will be done".to_owned())
 }
 
 /// The variables of the command line, as if they stood in a text of their own.

@@ -31,8 +31,15 @@ impl Problems {
         problems.into_iter().for_each(|problem| self.note(problem));
     }
 
-    pub(super) fn into_inner(self) -> Diagnostics {
-        self.all.into_inner()
+    /// All problems in the order of their places, each with something to do about it.
+    pub(super) fn sorted(self) -> Diagnostics {
+        let mut all = Diagnostics::default();
+        for problem in self.all.into_inner() {
+            let page = format!("`windlass explain {}` says more", problem.code);
+            all.push(if problem.hint.is_some() { problem } else { problem.hint(page) });
+        }
+        all.sort();
+        all
     }
 }
 

@@ -64,7 +64,7 @@ impl<'a> Cx<'a> {
             tags.contains("always") || named(only) || by_kind
         };
         let skipped = named(skip)
-            || skip.contains("all") && !(tags.contains("always") && !skip.contains("always"))
+            || skip.contains("all") && (skip.contains("always") || !tags.contains("always"))
             || skip.contains("tagged") && !tags.is_empty()
             || skip.contains("untagged") && tags.is_empty();
         chosen && !skipped

@@ -49,6 +49,7 @@ impl<'a> Strand<'_, 'a> {
         View {
             step: around.vars.clone(),
             task: Some(self.task),
+            idle: !self.cx.is_chosen(&around.tags),
             answers: RefCell::default(),
             ..View::new(self.live.clone(), self.cx.extra.clone(), self.outer.clone())
         }

@@ -54,6 +54,8 @@ pub(super) struct Strand<'c, 'a> {
     /// What earlier steps have registered.
     pub live: Rc<BTreeSet<&'a str>>,
     ids: BTreeMap<String, Option<Location>>,
+    /// The last number that was put behind each base of an id.
+    numbers: BTreeMap<String, u32>,
     steps: Vec<Step>,
     blocks: Vec<Range>,
     /// Whether the steps come from a file that may come in several times.
@@ -69,6 +71,7 @@ impl<'c, 'a> Strand<'c, 'a> {
             outer: outer.to_vec(),
             live: Rc::default(),
             ids: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             steps: Vec::new(),
             blocks: Vec::new(),
             included: false,
@@ -184,16 +187,16 @@ impl<'c, 'a> Strand<'c, 'a> {
         let word = step.word.as_ref().map_or("step", |word| &word.value);
         let base = [step.id.as_ref().map_or("", |id| &id.value), name, word].into_iter().map(slug);
         let base = base.into_iter().find(|slug| !slug.is_empty()).unwrap_or_else(|| "step".to_owned());
-        for number in 1u32.. {
-            let id = if number == 1 { base.clone() } else { format!("{base}-{number}") };
-            if !self.ids.contains_key(&id)
-                && let Ok(good) = StepId::new(&id)
-            {
-                self.ids.insert(id, None);
-                return good;
+        let number = self.numbers.entry(base.clone()).or_insert(0);
+        loop {
+            *number += 1;
+            let id = if *number == 1 { base.clone() } else { format!("{base}-{number}") };
+            if self.ids.contains_key(&id) {
+                continue;
             }
+            self.ids.insert(id.clone(), None);
+            return StepId::new(&id).expect("a slug is short, and made of what ids are made of");
         }
-        unreachable!("a task has fewer steps than there are numbers")
     }
 }
 

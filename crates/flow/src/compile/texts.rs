@@ -1,41 +1,21 @@
 //! Texts with expressions: what they stand on, what is wrong with them, and their values where nothing is left
 //! to wait for.
 
-use std::collections::BTreeSet;
-use std::rc::Rc;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
-use windlass_expr::{Error, ErrorKind, Expression, References, Scope, Template, is_omitted};
+use serde_json::Value;
+use windlass_expr::{Error, ErrorKind, Expression, References, Template, is_omitted};
 use windlass_model::{Code, Location, Source};
-use windlass_yaml::{Kind, Node, nearest};
+use windlass_yaml::{Kind, Node};
 
 use super::Cx;
 use super::graph::Target;
-use super::layer::{Answer, Found, Var, View};
+use super::layer::View;
 use super::place::within;
 use super::problems::problem;
 use super::rename::rename;
-use super::uses::{TaskUse, Uses};
+use super::uses::Uses;
 use crate::document::{Condition, Written};
-
-/// The names that stand for what only the run knows.
-const LIVE: &[&str] = &[
-    "run",
-    "state",
-    "hostvars",
-    "groups",
-    "group_names",
-    "inventory_hostname",
-    "ansible_check_mode",
-    "omit",
-];
-
-/// How deep variables may refer to variables; the run has the same bound.
-const MAX_DEPTH: usize = 20;
-
-/// The fields of a task that expressions know.
-const FIELDS: &[&str] = &["changed", "output", "outputs", "state"];
 
 /// How a text is looked at.
 #[derive(Clone, Copy)]
@@ -222,342 +202,13 @@ impl<'a> Cx<'a> {
     }
 
     /// Finds what a text stands on, and tells nothing.
-    fn uses(&self, look: Look<'_, 'a>, refs: &References) -> Uses {
+    pub(super) fn uses(&self, look: Look<'_, 'a>, refs: &References) -> Uses {
         let mut all = Uses { live: !refs.pure, ..Uses::default() };
         for path in &refs.paths {
             let guarded = refs.guarded.contains(&path.join("."));
             all.add(&self.path(look, path, guarded, None));
         }
         all
-    }
-
-    /// What one path of a text stands on. With `at` it tells what is wrong.
-    fn path(
-        &self,
-        look: Look<'_, 'a>,
-        path: &[String],
-        guarded: bool,
-        at: Option<&dyn Fn() -> Location>,
-    ) -> Uses {
-        match path[0].as_str() {
-            "tasks" => self.task_path(look, path, guarded, at),
-            "secrets" => self.secret_path(path, at),
-            "env" => self.env_path(path, guarded, at),
-            "vars" => match path.get(1) {
-                Some(name) => self.name(look, name, guarded, at),
-                None => Uses { live: true, ..Uses::default() },
-            },
-            name if LIVE.contains(&name) || name.starts_with("ansible_") => {
-                Uses { live: true, ..Uses::default() }
-            }
-            name => self.name(look, name, guarded, at),
-        }
-    }
-
-    fn name(&self, look: Look<'_, 'a>, name: &str, guarded: bool, at: Option<&dyn Fn() -> Location>) -> Uses {
-        match look.view.find(name) {
-            Found::Live => Uses { live: true, ..Uses::default() },
-            Found::Var(var) => self.answer(look.view, var, name).uses.clone(),
-            Found::Unknown if guarded || look.lenient => Uses { live: true, ..Uses::default() },
-            Found::Unknown => {
-                let mut uses = Uses { live: true, ..Uses::default() };
-                match at {
-                    Some(at) => self.tell_unknown(look.view, name, &at()),
-                    None => drop(uses.unknown.insert(name.to_owned())),
-                }
-                uses
-            }
-        }
-    }
-
-    fn tell_unknown(&self, view: &View<'a>, name: &str, at: &Location) {
-        let wrong = problem(Code::UnknownVariable, at, format!("`{name}` is not known here"));
-        let known = view.names();
-        let hint = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if name == "item" => "add a `loop`, or name the loop's item by its `loop_var`".to_owned(),
-            None if self.registered.contains(name) => {
-                "it is registered later, or in another task; hand values to other tasks by `outputs`"
-                    .to_owned()
-            }
-            None => format!("declare it under `vars`, or provide for it: `{name} | default('')`"),
-        };
-        self.problems.note(wrong.hint(hint));
-    }
-
-    fn task_path(
-        &self,
-        look: Look<'_, 'a>,
-        path: &[String],
-        guarded: bool,
-        at: Option<&dyn Fn() -> Location>,
-    ) -> Uses {
-        let mut uses = Uses { live: true, ..Uses::default() };
-        let Some(id) = path.get(1) else {
-            self.tell_open(at, "tasks", "name the task: `tasks.compile`, or `tasks['sign-off']`");
-            return uses;
-        };
-        let task = match self.graph.resolve(look.space, id) {
-            Some(Target::Task(task)) => task,
-            other => {
-                if let Some(at) = at {
-                    self.tell_no_task(look.space, id, other.is_some(), &at());
-                }
-                return uses;
-            }
-        };
-        if let Some(at) = at {
-            self.check_field(task, &path[2..], at);
-        }
-        let outputs = matches!(path.get(2).map(String::as_str), Some("output" | "outputs") | None);
-        uses.tasks.insert(TaskUse { task, outputs, guarded });
-        uses
-    }
-
-    fn tell_no_task(&self, space: usize, id: &str, include: bool, at: &Location) {
-        let wrong = problem(Code::UnknownTask, at, format!("there is no task `{id}`"));
-        let hint = match (include, self.graph.cut_short(id), self.graph.nearest(space, id)) {
-            (true, Some(whole), _) => {
-                format!("it is an include: name one of its tasks, such as `tasks['{whole}']`")
-            }
-            (false, Some(whole), _) => format!("write `tasks['{whole}']`: in an expression `-` is minus"),
-            (_, None, Some(near)) => format!("did you mean `{near}`?"),
-            _ => "name a task of this document by its id".to_owned(),
-        };
-        self.problems.note(wrong.hint(hint));
-    }
-
-    /// Whether a task has the field, and the output, that a path names.
-    fn check_field(&self, task: usize, fields: &[String], at: &dyn Fn() -> Location) {
-        let Some(field) = fields.first() else { return };
-        let id = self.id_text(task);
-        if !FIELDS.contains(&field.as_str()) {
-            let wrong = problem(Code::BadTaskField, &at(), format!("a task has no field `{field}`"));
-            let known = "a task has `state`, `changed`, `output` and `outputs`";
-            let outputs = &self.graph.tasks[task].task.outputs;
-            self.problems.note(match nearest(field, FIELDS.iter().copied()) {
-                _ if outputs.iter().any(|(name, _)| name.value == *field) => {
-                    wrong.hint(format!("write `outputs.{field}`"))
-                }
-                Some(near) => wrong.hint(format!("did you mean `{near}`? {known}")),
-                None => wrong.hint(known),
-            });
-        }
-        let Some(output) = fields.get(1).filter(|_| field == "outputs") else { return };
-        let outputs = &self.graph.tasks[task].task.outputs;
-        // A method of the map, such as `outputs.items()`, is no part of the path.
-        if outputs.iter().all(|(name, _)| name.value != *output) {
-            let wrong = problem(Code::BadTaskField, &at(), format!("task `{id}` has no output `{output}`"));
-            let near = nearest(output, outputs.iter().map(|(name, _)| name.value.as_str()));
-            self.problems.note(match near {
-                Some(near) => wrong.hint(format!("did you mean `{near}`?")),
-                None => wrong.hint(format!("declare it there: `outputs: {{ {output}: … }}`")),
-            });
-        }
-    }
-
-    fn secret_path(&self, path: &[String], at: Option<&dyn Fn() -> Location>) -> Uses {
-        let mut uses = Uses { live: true, ..Uses::default() };
-        let Some(name) = path.get(1) else {
-            self.tell_open(at, "secrets", "name the secret: `secrets.token`");
-            return uses;
-        };
-        uses.secrets.insert(name.clone());
-        if let Some(at) = at.filter(|_| !self.document.secrets.contains_key(name)) {
-            let wrong = problem(Code::UnknownSecret, &at(), format!("the secret `{name}` is not declared"));
-            let near = nearest(name, self.document.secrets.keys().map(String::as_str));
-            self.problems.note(match near {
-                Some(near) => wrong.hint(format!("did you mean `{near}`?")),
-                None => wrong.hint(format!("declare it: `secrets: {{ {name}: {{ env: … }} }}`")),
-            });
-        }
-        uses
-    }
-
-    fn env_path(&self, path: &[String], guarded: bool, at: Option<&dyn Fn() -> Location>) -> Uses {
-        let Some(name) = path.get(1) else {
-            self.tell_open(at, "env", "name the variable: `env.HOME`, or `env.HOME | default('')`");
-            return Uses { live: true, ..Uses::default() };
-        };
-        let value = self.request.env.get(name);
-        self.env.borrow_mut().insert(name.clone(), value.cloned());
-        if let Some(at) = at.filter(|_| value.is_none() && !guarded) {
-            let wrong =
-                problem(Code::UnsetVariable, &at(), format!("the environment variable `{name}` is not set"));
-            self.problems.note(wrong.hint(format!("set it, or provide for it: `env.{name} | default('')`")));
-            return Uses { live: true, ..Uses::default() };
-        }
-        Uses { live: value.is_none() && !guarded, ..Uses::default() }
-    }
-
-    fn tell_open(&self, at: Option<&dyn Fn() -> Location>, what: &str, hint: &str) {
-        if let Some(at) = at {
-            let message =
-                format!("`{what}` stands alone: which one is meant must be known when the plan is made");
-            self.problems.note(problem(Code::OpenReference, &at(), message).hint(hint));
-        }
-    }
-
-    /// Checks what a path stands on, through variables too, against the place where it is used.
-    fn check_uses(&self, look: Look<'_, 'a>, path: &[String], uses: &Uses, at: &dyn Fn() -> Location) {
-        let through = (path[0] != "tasks").then_some(path[0].as_str());
-        let by = through.map(|name| format!(", which the variable `{name}` refers to,")).unwrap_or_default();
-        if let Some(name) = uses.unknown.first().filter(|_| !look.lenient) {
-            let message = format!("`{name}`{by} is not known here");
-            let hint = format!("declare `{name}` where this can see it");
-            self.problems.note(problem(Code::UnknownVariable, &at(), message).hint(hint));
-        }
-        let Some(own) = look.view.task else { return };
-        for used in &uses.tasks {
-            let id = self.id_text(used.task);
-            if used.task == own {
-                let wrong = problem(Code::NotUpstream, &at(), format!("task `{id}`{by} is this task itself"));
-                self.problems.note(wrong.hint("`register` the result of an earlier step, and use that name"));
-            } else if !self.graph.is_upstream(used.task, own) {
-                let message = format!("task `{id}`{by} is not upstream of `{}`", self.id_text(own));
-                let hint = format!("add `{id}` to the `needs` of `{}`", self.id_text(own));
-                self.problems.note(problem(Code::NotUpstream, &at(), message).hint(hint));
-            } else if used.outputs && !used.guarded && self.is_left_out(used.task) && !self.is_left_out(own) {
-                let message =
-                    format!("task `{id}`{by} is left out {}: it has no outputs", self.left_out_by(used.task));
-                let hint = "include it, or provide for it: `… | default('')`";
-                self.problems.note(problem(Code::LeftOut, &at(), message).hint(hint));
-            }
-        }
-    }
-
-    /// What is known of a variable at a place.
-    pub(super) fn answer(&self, view: &View<'a>, var: Var<'a>, name: &str) -> Rc<Answer> {
-        if let Some(known) = view.answers.borrow().get(name) {
-            return known.clone();
-        }
-        // The name outlives the view: it is the key under which the variable was declared.
-        let Some(key) = self.declared(view, name) else { return Rc::default() };
-        if let Some(start) = view.open.borrow().iter().position(|open| *open == key) {
-            self.tell_var_circle(&view.open.borrow()[start..], key, var.at);
-            return Rc::new(Answer { value: None, uses: Uses { live: true, ..Uses::default() } });
-        }
-        if view.open.borrow().len() == MAX_DEPTH {
-            let message = format!("variables refer to variables more than {MAX_DEPTH} deep");
-            self.problems
-                .note(problem(Code::VariableCircle, var.at, message).hint("refer to fewer at a time"));
-            return Rc::new(Answer { value: None, uses: Uses { live: true, ..Uses::default() } });
-        }
-        view.open.borrow_mut().push(key);
-        let answer = Rc::new(self.work_out(view, var));
-        view.open.borrow_mut().pop();
-        view.answers.borrow_mut().insert(key, answer.clone());
-        answer
-    }
-
-    fn declared(&self, view: &View<'a>, name: &str) -> Option<&'a str> {
-        let mut layers =
-            [&view.step, &*view.extra].into_iter().chain(view.outer.iter().map(|layer| &**layer));
-        layers.find_map(|layer| layer.0.get_key_value(name).map(|(key, _)| *key))
-    }
-
-    fn tell_var_circle(&self, path: &[&str], again: &str, at: &Location) {
-        let message = match path.len() {
-            1 => format!("the variable `{again}` refers to itself"),
-            _ => {
-                let first = path.iter().enumerate().min_by_key(|(_, name)| **name).map_or(0, |(at, _)| at);
-                let (end, start) = path.split_at(first);
-                let round: Vec<&str> = start.iter().chain(end).chain([&start[0]]).copied().collect();
-                format!("variables refer to each other in a circle: {}", round.join(" → "))
-            }
-        };
-        let told = self.circles.borrow_mut().insert(message.clone());
-        if told {
-            self.problems
-                .note(problem(Code::VariableCircle, at, message).hint("remove one of these references"));
-        }
-    }
-
-    fn work_out(&self, view: &View<'a>, var: Var<'a>) -> Answer {
-        let look = Look { view, space: var.space, lenient: false, argv: false };
-        let mut uses = Uses::default();
-        self.add_uses(look, &var.written.node, &mut uses);
-        let value =
-            (!uses.live && uses.unknown.is_empty()).then(|| self.constant(look, &var.written.node)).flatten();
-        uses.live |= value.is_none();
-        Answer { value, uses }
-    }
-
-    /// The secrets that a tree stands on.
-    pub(super) fn secrets(&self, look: Look<'_, 'a>, node: &Node) -> BTreeSet<String> {
-        let mut uses = Uses::default();
-        self.add_uses(look, node, &mut uses);
-        uses.secrets
-    }
-
-    fn add_uses(&self, look: Look<'_, 'a>, node: &Node, uses: &mut Uses) {
-        match &node.value {
-            Kind::Str(text) if has_braces(text) => {
-                if let Ok(template) = Template::parse(text) {
-                    uses.add(&self.uses(look, template.references()));
-                } else {
-                    uses.live = true;
-                }
-            }
-            Kind::List(items) => items.iter().for_each(|item| self.add_uses(look, item, uses)),
-            Kind::Map(entries) => entries.iter().for_each(|(_, value)| self.add_uses(look, value, uses)),
-            _ => {}
-        }
-    }
-
-    /// The value of a tree of which every text can be worked out; `None` where one fails.
-    fn constant(&self, look: Look<'_, 'a>, node: &Node) -> Option<Value> {
-        Some(match &node.value {
-            Kind::Str(text) if has_braces(text) => {
-                let template = Template::parse(text).ok()?;
-                template
-                    .render(&self.scope_of(look.view, template.references()))
-                    .ok()
-                    .filter(|v| !templated(v))?
-            }
-            Kind::List(items) => items
-                .iter()
-                .map(|item| self.constant(look, item))
-                .filter(|item| !item.as_ref().is_some_and(is_omitted))
-                .collect::<Option<_>>()?,
-            Kind::Map(entries) => {
-                let mut map = Map::new();
-                for (key, value) in entries {
-                    let value = self.constant(look, value)?;
-                    if !is_omitted(&value) {
-                        map.insert(key.as_str().unwrap_or_default().to_owned(), value);
-                    }
-                }
-                Value::Object(map)
-            }
-            _ => node.to_json(),
-        })
-    }
-
-    /// The variables that a text needs, as a scope. All of them have values.
-    fn scope_of(&self, view: &View<'a>, refs: &References) -> windlass_expr::Value {
-        let (mut vars, mut env) = (Map::new(), Map::new());
-        let mut add = |name: &str| {
-            if let Found::Var(var) = view.find(name)
-                && let Some(value) = &self.answer(view, var, name).value
-            {
-                vars.insert(name.to_owned(), value.clone());
-            }
-        };
-        for path in &refs.paths {
-            match (path[0].as_str(), path.get(1)) {
-                ("env", Some(name)) => {
-                    if let Some(value) = self.request.env.get(name) {
-                        env.insert(name.clone(), value.clone().into());
-                    }
-                }
-                ("vars", Some(name)) => add(name),
-                (name, _) => add(name),
-            }
-        }
-        let all = Scope::builder().vars(vars.clone()).build();
-        let env = Scope::builder().vars(env).build();
-        Scope::builder().value("vars", all).value("env", env).vars(vars).build()
     }
 
     /// The whole id of a task that has a shorter one in a space; `None` where it is the same.
@@ -568,12 +219,12 @@ impl<'a> Cx<'a> {
     }
 }
 
-fn has_braces(text: &str) -> bool {
+pub(super) fn has_braces(text: &str) -> bool {
     text.contains("{{") || text.contains("{%") || text.contains("{#")
 }
 
 /// Whether a value has a text in it that would be taken for a template again.
-fn templated(value: &Value) -> bool {
+pub(super) fn templated(value: &Value) -> bool {
     match value {
         Value::String(text) => has_braces(text),
         Value::Array(items) => items.iter().any(templated),
@@ -616,14 +267,12 @@ fn syntax(text: &Text<'_>, error: &Error) -> windlass_model::Diagnostic {
     match &error.hint {
         Some(hint) => wrong.hint(hint.clone()),
         None if text.bare && text.node.is_template() => wrong.hint("write it bare, without `{{ }}`"),
-        None => wrong,
+        None => wrong.hint("check its quotes, brackets and braces"),
     }
 }
 
 fn failure(text: &Text<'_>, error: &Error) -> windlass_model::Diagnostic {
     let wrong = problem(Code::CannotEvaluate, &text.at(error.offset), error.message.clone());
-    match &error.hint {
-        Some(hint) => wrong.hint(hint.clone()),
-        None => wrong,
-    }
+    let hint = error.hint.clone();
+    wrong.hint(hint.unwrap_or_else(|| "check the values of the variables in it".to_owned()))
 }

@@ -9,6 +9,15 @@ use super::keywords::{BLOCK, DEED, INCLUDE, Key, SHARED, STEP};
 use super::read::{File, cut, short};
 use super::{Item, Placed, Repeat, Shared, Step, Until, Written, condition, elsewhere, policy, vars};
 
+/// What `loop_control` says.
+#[derive(Default)]
+struct Control {
+    item: Option<String>,
+    index: Option<String>,
+    label: Option<Written>,
+    pause: Duration,
+}
+
 impl File<'_> {
     /// A step, a block or an include.
     pub(super) fn item(&self, node: &Node) -> Option<Item> {
@@ -159,15 +168,19 @@ impl File<'_> {
         };
         let flat = over == "with_items";
         let [plain, items] = nodes;
-        let (item, index, label, pause) = control.unwrap_or_default();
-        let item = item.unwrap_or_else(|| "item".to_owned());
-        Some(Repeat { over: if flat { items? } else { plain? }, flat, item, index, label, pause })
+        let control = control.unwrap_or_default();
+        let over = if flat { items? } else { plain? };
+        Some(Repeat {
+            over,
+            flat,
+            item: control.item.unwrap_or_else(|| "item".to_owned()),
+            index: control.index,
+            label: control.label,
+            pause: control.pause,
+        })
     }
 
-    fn control(
-        &self,
-        map: &mut Map<'_, '_>,
-    ) -> Option<(Option<String>, Option<String>, Option<Written>, Duration)> {
+    fn control(&self, map: &mut Map<'_, '_>) -> Option<Control> {
         let mut map = map.map("loop_control")?;
         let mut name = |key: &str| {
             let text = map.text(key)?;
@@ -178,7 +191,7 @@ impl File<'_> {
         let label = self.written(&mut map, "label");
         let pause = map.seconds("pause").map(|pause| pause.value).unwrap_or_default();
         map.finish();
-        Some((item, index, label, pause))
+        Some(Control { item, index, label, pause })
     }
 
     fn until(&self, map: &mut Map<'_, '_>) -> Option<Until> {
@@ -204,7 +217,7 @@ impl File<'_> {
             when: condition::read(reader, map, "when").unwrap_or_default(),
             vars: vars::variables(reader, map, "vars"),
             environment: vars::named(reader, map, "environment"),
-            tags: self.keys(map, "tags"),
+            tags: tags(self.keys(map, "tags")),
             ignore_errors: map.bool("ignore_errors").map(|flag| flag.value),
             no_log: map.bool("no_log").map(|flag| flag.value),
             on_doubt: map
@@ -228,6 +241,12 @@ impl File<'_> {
         let node = map.node(key).filter(|node| !node.is_null())?;
         Some(Written { source: self.reader.source().clone(), node: node.clone() })
     }
+}
+
+/// Tags, of which one text may hold several with commas between, as in Ansible.
+fn tags(written: Vec<String>) -> Vec<String> {
+    let parts = written.iter().flat_map(|tags| tags.split(',')).map(str::trim);
+    parts.filter(|tag| !tag.is_empty()).map(str::to_owned).collect()
 }
 
 /// Where a mapping begins: it may go on for pages.

@@ -19,7 +19,8 @@ fn folder() -> PathBuf {
 fn documents() -> Vec<PathBuf> {
     let entries = fs::read_dir(folder()).expect("the corpus is there");
     let paths = entries.map(|entry| entry.expect("an entry").path());
-    let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|e| e == "yaml")).collect();
+    let mut paths: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|e| e == "yaml")).collect();
     paths.sort();
     paths
 }

@@ -300,7 +300,7 @@ fn tags_choose_steps_as_in_ansible() {
       - { run: plain }
       - { run: x, tags: x }
       - { run: always, tags: always }
-      - { run: never, tags: [never, z] }
+      - { run: never, tags: 'never, z' }
 ",
     );
     let chosen = |tags: &[&str], skip: &[&str]| -> Vec<usize> {

@@ -1,4 +1,10 @@
 //! What workflow documents become.
 
+mod backend;
+mod bad;
 mod compiled;
+mod include;
+mod limits;
+mod properties;
+mod schema;
 mod setup;
