@@ -11,6 +11,7 @@ use windlass_yaml::{Limits, read_file};
 
 use crate::app::App;
 use crate::error::Error;
+use crate::fault::Fault;
 
 /// The words that steps of documents may use.
 fn words() -> Result<Arc<Words>, Error> {
@@ -22,10 +23,12 @@ fn words() -> Result<Arc<Words>, Error> {
 /// Everything that this program can do, over a store.
 pub(crate) fn runtime(store: Store) -> Result<Runtime, Error> {
     let words = words()?;
+    let fault = Fault::asked();
+    let store = fault.iter().fold(store, |store, fault| fault.store(store));
     let mut builder = Runtime::builder().store(store).shared_words(words.clone());
     builder = builder.backend(Arc::new(Flow::new(words)));
     for action in windlass_fleet::actions() {
-        builder = builder.action(action);
+        builder = builder.action(fault.iter().fold(action, |action, fault| fault.action(action)));
     }
     Ok(builder.build()?)
 }
@@ -57,7 +60,8 @@ pub(crate) fn compile(runtime: &Runtime, request: &Request) -> Result<Compiled, 
         .recognise(&source)
         .ok_or_else(|| Engine::Unrecognised { document: source.name.clone() })?;
     let name = Some(backend.key().to_string());
-    let phase = |phase, source: Engine| Engine::Phase { phase, backend: name.clone(), source: Box::new(source) };
+    let phase =
+        |phase, source: Engine| Engine::Phase { phase, backend: name.clone(), source: Box::new(source) };
     let mut loaded = backend.load(&source, &root, request).map_err(|e| phase(Phase::Load, e))?;
     backend.validate(&loaded, request).map_err(|e| phase(Phase::Validate, e))?;
     backend.prepare(&mut loaded, request, &CleanupStack::default()).map_err(|e| phase(Phase::Prepare, e))?;

@@ -7,6 +7,7 @@ mod compose;
 mod drive;
 mod error;
 mod exit;
+mod fault;
 #[cfg(test)]
 mod fixture;
 mod graph;
@@ -29,8 +30,9 @@ use exit::Exit;
 use ui::Ui;
 
 fn main() -> ExitCode {
-    let env: BTreeMap<String, String> =
-        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect();
+    let env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+        .collect();
     match Args::try_parse() {
         Ok(args) => go(args, env).into(),
         Err(error) => usage(&error).into(),

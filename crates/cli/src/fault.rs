@@ -1,0 +1,258 @@
+//! Faults on purpose, for tests only: `WINDLASS_FAULT` makes the program break at a place that a test chose.
+//!
+//! The sweeps of the testkit stand on this; CONTRIBUTING.md lists the faults. Nothing here is compiled out of
+//! releases: what is tested is what people run.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustix::process::{Signal, getpid, kill_process};
+use serde_json::Value;
+use tokio::sync::watch;
+use windlass_engine::{Action, ActionFuture, Effect, StepContext};
+use windlass_model::{BlobId, Code, Failure, Record, RunId};
+use windlass_store::{
+    Durable, Error, Filter, Journal, NewRun, Position, Posted, Result, RunRow, Store, StoredRun,
+};
+
+/// The variable that asks for a fault.
+const VARIABLE: &str = "WINDLASS_FAULT";
+
+/// What is to go wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// SIGKILL once the record is durable.
+    KillAfter(u64),
+    /// SIGKILL when the record is to be written.
+    KillBefore(u64),
+    /// No space after the record.
+    FullDiskAfter(u64),
+    /// A panic of the driver once the record is durable.
+    PanicAfter(u64),
+    /// The step `task/step` fails.
+    FailStep(String),
+}
+
+impl Fault {
+    /// What this process's environment asks for.
+    pub(crate) fn asked() -> Option<Self> {
+        Self::read(&std::env::var(VARIABLE).ok()?)
+    }
+
+    /// What a text asks for. What cannot be read asks for nothing.
+    fn read(text: &str) -> Option<Self> {
+        let (word, place) = text.split_once(':')?;
+        let record = || place.parse().ok();
+        match word {
+            "kill-after" => record().map(Fault::KillAfter),
+            "kill-before" => record().map(Fault::KillBefore),
+            "full-disk-after" => record().map(Fault::FullDiskAfter),
+            "panic-after" => record().map(Fault::PanicAfter),
+            "fail-step" => Some(Fault::FailStep(place.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// The store, whose journal breaks where the fault says.
+    pub(crate) fn store(&self, store: Store) -> Store {
+        let journal = Breaking { inner: store.journal().clone(), fault: self.clone() };
+        match self {
+            Fault::FailStep(_) => store,
+            _ => store.with_journal(Arc::new(journal)),
+        }
+    }
+
+    /// The action, which fails in the step that the fault names.
+    pub(crate) fn action(&self, action: Arc<dyn Action>) -> Arc<dyn Action> {
+        match self {
+            Fault::FailStep(step) => Arc::new(Failing { inner: action, step: step.clone() }),
+            _ => action,
+        }
+    }
+
+    /// How many records of a run are still written, where it concerns the journal.
+    fn last(&self) -> Option<u64> {
+        match self {
+            Fault::KillAfter(n) | Fault::FullDiskAfter(n) | Fault::PanicAfter(n) => Some(*n),
+            Fault::KillBefore(n) => Some(n.saturating_sub(1)),
+            Fault::FailStep(_) => None,
+        }
+    }
+}
+
+/// A journal that breaks at one record.
+struct Breaking {
+    inner: Arc<dyn Journal>,
+    fault: Fault,
+}
+
+impl Breaking {
+    /// Whether the records reach the one after which it breaks, or go past it.
+    fn breaks_in(&self, records: &[Record]) -> Option<u64> {
+        let last = self.fault.last()?;
+        let reaches = |record: &Record| match self.fault {
+            // What counts is that the next one is asked for.
+            Fault::KillBefore(_) | Fault::FullDiskAfter(_) => record.seq > last,
+            _ => record.seq >= last,
+        };
+        records.last().is_some_and(reaches).then_some(last)
+    }
+}
+
+impl Journal for Breaking {
+    fn append(&self, run: &RunId, mut records: Vec<Record>) -> Result<Position> {
+        let Some(last) = self.breaks_in(&records) else { return self.inner.append(run, records) };
+        records.retain(|record| record.seq <= last);
+        if !records.is_empty() {
+            self.inner.append(run, records)?;
+        }
+        self.inner.flush()?;
+        match self.fault {
+            Fault::FullDiskAfter(_) => Err(Error::Full { path: PathBuf::from("store.db") }),
+            Fault::PanicAfter(n) => panic!("a panic was asked for after record {n}"),
+            _ => die(),
+        }
+    }
+
+    fn create(&self, run: &NewRun) -> Result<()> {
+        self.inner.create(run)
+    }
+
+    fn durable(&self) -> watch::Receiver<Durable> {
+        self.inner.durable()
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.inner.flush()
+    }
+
+    fn visit(
+        &self,
+        run: &RunId,
+        from_seq: u64,
+        visit: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.inner.visit(run, from_seq, visit)
+    }
+
+    fn runs(&self, filter: &Filter) -> Result<Vec<RunRow>> {
+        self.inner.runs(filter)
+    }
+
+    fn run(&self, run: &RunId) -> Result<StoredRun> {
+        self.inner.run(run)
+    }
+
+    fn find(&self, prefix: &str) -> Result<RunId> {
+        self.inner.find(prefix)
+    }
+
+    fn post(&self, run: &RunId, command: &Value) -> Result<u64> {
+        self.inner.post(run, command)
+    }
+
+    fn posted(&self, run: &RunId, after: u64) -> Result<Vec<Posted>> {
+        self.inner.posted(run, after)
+    }
+
+    fn settle(&self, run: &RunId, through: u64) -> Result<()> {
+        self.inner.settle(run, through)
+    }
+
+    fn refer(&self, run: &RunId, blob: &BlobId, bytes: u64) -> Result<()> {
+        self.inner.refer(run, blob, bytes)
+    }
+
+    fn referred(&self) -> Result<BTreeSet<BlobId>> {
+        self.inner.referred()
+    }
+
+    fn output_bytes(&self) -> Result<u64> {
+        self.inner.output_bytes()
+    }
+
+    fn size(&self, run: &RunId) -> Result<u64> {
+        self.inner.size(run)
+    }
+
+    fn delete(&self, run: &RunId) -> Result<()> {
+        self.inner.delete(run)
+    }
+
+    fn compact(&self) -> Result<()> {
+        self.inner.compact()
+    }
+
+    fn verify(&self) -> Result<Vec<String>> {
+        self.inner.verify()
+    }
+}
+
+/// Ends the process as a power cut does: nothing more is said, written or cleaned up.
+fn die() -> ! {
+    loop {
+        // The signal cannot be refused; it may take a moment to arrive.
+        kill_process(getpid(), Signal::KILL).ok();
+        std::thread::yield_now();
+    }
+}
+
+/// An action that fails in one step.
+struct Failing {
+    inner: Arc<dyn Action>,
+    step: String,
+}
+
+impl Action for Failing {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn effect(&self) -> Effect {
+        self.inner.effect()
+    }
+
+    fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a> {
+        if format!("{}/{}", step.task, step.step) == self.step {
+            return Box::pin(async { Err(Failure::new(Code::StepFailed, "a failure was asked for")) });
+        }
+        self.inner.run(step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_model::{Event, RunStatus};
+
+    use super::*;
+
+    #[test]
+    fn faults_are_read_from_their_words() {
+        assert_eq!(Fault::read("kill-after:7"), Some(Fault::KillAfter(7)));
+        assert_eq!(Fault::read("kill-before:7"), Some(Fault::KillBefore(7)));
+        assert_eq!(Fault::read("fail-step:a/b"), Some(Fault::FailStep("a/b".into())));
+        assert_eq!(Fault::read("kill-after:soon"), None);
+        assert_eq!(Fault::read("rust"), None);
+        assert_eq!(Fault::read(""), None);
+    }
+
+    #[test]
+    fn a_batch_is_cut_where_the_disk_is_full() {
+        let store = Store::memory();
+        let id = RunId::new("a").expect("a good id");
+        let plan = crate::fixture::release();
+        store.create(&NewRun::of(id.clone(), &plan, "/", 0)).expect("created");
+        let full = Fault::FullDiskAfter(2).store(store.clone());
+        let record = |seq| {
+            let event = Event::RunFinished { status: RunStatus::Completed, error: None };
+            Record { seq, time: 0, event }
+        };
+        full.append(&id, vec![record(1)]).expect("there is room");
+        let refused = full.append(&id, vec![record(2), record(3)]);
+        assert!(matches!(refused, Err(Error::Full { .. })));
+        assert_eq!(store.scan(&id, 1).expect("it reads").len(), 2);
+        assert!(full.append(&id, vec![record(3)]).is_err(), "it stays full");
+    }
+}
