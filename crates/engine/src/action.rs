@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use windlass_model::{At, BlobId, Failure, RunId, StepId, TaskId, Usage};
 
+use crate::cleanup::CleanupStack;
 use crate::progress::Progress;
 use crate::state::StateView;
 
@@ -113,6 +114,9 @@ pub struct StepContext {
     pub state: StateView,
     /// The contents that the plan stands on.
     pub blobs: Arc<dyn Blobs>,
+    /// What is taken back when the run ends. What has to be taken back even after a crash is registered as
+    /// data, and made only when that is done.
+    pub cleanup: CleanupStack,
 }
 
 /// Whether a run changes anything, and what it shows.

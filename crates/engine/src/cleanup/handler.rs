@@ -36,11 +36,11 @@ pub trait CleanupHandler: Send + Sync + 'static {
 pub struct CleanupHandlers(BTreeMap<Arc<str>, Arc<dyn CleanupHandler>>);
 
 impl CleanupHandlers {
-    /// The handlers that every program has. Paths are removed below `state_dir` only.
-    pub fn builtin(state_dir: &Path) -> Self {
+    /// The handlers that every program has. Paths are removed below `state_dir` only; without one, none are.
+    pub fn builtin(state_dir: Option<&Path>) -> Self {
         let mut all = Self::default();
-        for handler in [Arc::new(RemovePath::new(state_dir)) as Arc<dyn CleanupHandler>, Arc::new(KillMarked)]
-        {
+        let paths = state_dir.map(|dir| Arc::new(RemovePath::new(dir)) as Arc<dyn CleanupHandler>);
+        for handler in paths.into_iter().chain([Arc::new(KillMarked) as Arc<dyn CleanupHandler>]) {
             all.0.insert(handler.kind().into(), handler);
         }
         all

@@ -53,17 +53,12 @@ impl CleanupStack {
     }
 
     /// The stack that a dead driver left in its journal: running it takes back what is left over.
-    pub fn restore(
-        handlers: CleanupHandlers,
-        open: &BTreeMap<u64, CleanupEntry>,
-        journal: Option<Arc<dyn CleanupJournal>>,
-    ) -> Self {
+    pub fn restore(handlers: CleanupHandlers, open: &BTreeMap<u64, CleanupEntry>) -> Self {
         let stack = Self::new(handlers);
         for (id, entry) in open {
             let handler = stack.0.handlers.get(&entry.kind).cloned();
             stack.push(entry.clone(), Work::Handler(handler), ENTRY_TIMEOUT, Some(*id));
         }
-        stack.list().journal = journal;
         stack
     }
 
@@ -113,9 +108,14 @@ impl CleanupStack {
         Ok(self.push(entry, work, ENTRY_TIMEOUT, recorded))
     }
 
+    /// Connects a journal that has all entries already.
+    pub(crate) fn connect(&self, journal: Arc<dyn CleanupJournal>) {
+        self.list().journal = Some(journal);
+    }
+
     /// Connects the run's journal and hands it all entries that are data and that it does not have yet.
     pub async fn attach(&self, journal: Arc<dyn CleanupJournal>) -> Result<(), Failure> {
-        self.list().journal = Some(journal.clone());
+        self.connect(journal.clone());
         while let Some((ticket, entry)) = self.first_unrecorded() {
             let id = journal.added(&entry).await?;
             if let Some(item) = self.list().items.iter_mut().find(|item| item.ticket == ticket) {

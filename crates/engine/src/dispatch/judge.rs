@@ -86,6 +86,7 @@ impl Dispatcher {
         self.config.redactor.value(&mut attempt.result);
         if let Some(error) = &mut attempt.error {
             error.message = self.config.redactor.text(&error.message);
+            error.hint = error.hint.take().map(|hint| self.config.redactor.text(&hint));
         }
         let mut outcome = match self.apply_conditions(key, at, step, attempt) {
             Judged::Final(outcome) => outcome,

@@ -24,8 +24,8 @@ use std::sync::Arc;
 
 use windlass_expr::Value;
 use windlass_model::{
-    At, Dependents, Event, Failure, IllegalEvent, Phase, Plan, Record, RunState, RunStatus, Scope,
-    Strategy, TaskEnd, Usage, Verdict,
+    At, Dependents, Event, Failure, IllegalEvent, Phase, Plan, Record, RunState, RunStatus, Scope, Strategy,
+    TaskEnd, Usage, Verdict,
 };
 
 pub use message::Stop;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use windlass_model::{
-    At, Block, Draft, Event, Failure, Code, Loop, OnDoubt, Phase, Plan, Record, Retry, RetryOn, RunState, RunStatus,
-    Stage, StageName, Status, Step, StepId, Strategy, TaskDraft, TaskId, Until, Verdict,
+    At, Block, Code, Draft, Event, Failure, Loop, OnDoubt, Phase, Plan, Record, Retry, RetryOn, RunState,
+    RunStatus, Stage, StageName, Status, Step, StepId, Strategy, TaskDraft, TaskId, Until, Verdict,
 };
 
 use super::{Config, Dispatcher, Finished, Input, Order, Stop, Timer};
@@ -54,14 +54,21 @@ fn step(dice: &mut Dice, n: u64) -> Step {
         }
         if dice.chance(15) {
             let items: Vec<Json> = (0..dice.below(4)).map(Json::from).collect();
-            more.repeat =
-                Some(Loop { over: json!(items), item: "item".into(), index: None, label: None, pause_ms: dice.below(3) });
+            more.repeat = Some(Loop {
+                over: json!(items),
+                item: "item".into(),
+                index: None,
+                label: None,
+                pause_ms: dice.below(3),
+            });
         }
         if dice.chance(15) {
-            more.retry = Some(Retry { max_attempts: 3, initial_delay_ms: 5, on: RetryOn::Any, ..Retry::default() });
+            more.retry =
+                Some(Retry { max_attempts: 3, initial_delay_ms: 5, on: RetryOn::Any, ..Retry::default() });
         }
         if dice.chance(5) {
-            more.until = Some(Until { conditions: vec!["ready | default(false)".into()], retries: 2, delay_ms: 3 });
+            more.until =
+                Some(Until { conditions: vec!["ready | default(false)".into()], retries: 2, delay_ms: 3 });
         }
         if dice.chance(10) {
             more.on_doubt = OnDoubt::Hold;
@@ -76,9 +83,14 @@ fn plan(dice: &mut Dice) -> Plan {
     draft.policy.fail_fast = dice.chance(30).then_some(true);
     draft.policy.timeout_ms = dice.chance(5).then(|| 20 + dice.below(500));
     for n in 0..dice.below(3) {
-        let mut policy = windlass_model::Policy { max_parallelism: Some(1 + dice.below(2) as u32), ..Default::default() };
+        let mut policy =
+            windlass_model::Policy { max_parallelism: Some(1 + dice.below(2) as u32), ..Default::default() };
         policy.fail_fast = dice.chance(40).then_some(true);
-        draft.stages.push(Stage { name: StageName::new(format!("stage{n}")).unwrap(), vars: Default::default(), policy });
+        draft.stages.push(Stage {
+            name: StageName::new(format!("stage{n}")).unwrap(),
+            vars: Default::default(),
+            policy,
+        });
     }
     let stages = draft.stages.len() as u64;
     for n in 0..1 + dice.below(12) {
@@ -120,7 +132,13 @@ fn plan(dice: &mut Dice) -> Plan {
     draft.finish().unwrap()
 }
 
-fn dispatcher(plan: &Arc<Plan>, records: &[Record], held: Option<Verdict>, now: u64, seed: u64) -> Dispatcher {
+fn dispatcher(
+    plan: &Arc<Plan>,
+    records: &[Record],
+    held: Option<Verdict>,
+    now: u64,
+    seed: u64,
+) -> Dispatcher {
     let mut actions = Actions::default();
     for action in crate::builtin::actions().into_iter().chain([Arc::new(Scripted) as Arc<dyn Action>]) {
         actions.add(action).unwrap();
@@ -170,11 +188,18 @@ impl World {
                 Order::Start(start) => {
                     // An effect begins only when its cause is durable.
                     self.durable = self.journal.len();
-                    assert!(!self.running.iter().any(|(at, _)| *at == start.at), "{:?} runs twice at once", start.at);
+                    assert!(
+                        !self.running.iter().any(|(at, _)| *at == start.at),
+                        "{:?} runs twice at once",
+                        start.at
+                    );
                     self.running.push((start.at, false));
                 }
                 Order::Cancel(at) => {
-                    self.running.iter_mut().filter(|(a, _)| *a == at).for_each(|(_, cancelled)| *cancelled = true);
+                    self.running
+                        .iter_mut()
+                        .filter(|(a, _)| *a == at)
+                        .for_each(|(_, cancelled)| *cancelled = true);
                 }
                 Order::Wake { at, timer } => self.timers.push((at, timer)),
             }
@@ -272,7 +297,9 @@ impl World {
                 for (step, run) in state.steps_on(task, host).iter().enumerate().take(spec.cleanup as usize) {
                     // What failed is tried again from its first failure on, and what comes after it too.
                     let end = state.tasks[task as usize].end;
-                    if !end.is_some_and(Dispatcher::is_blocking) && matches!(run.status(), Some(Status::Ok | Status::Changed)) {
+                    if !end.is_some_and(Dispatcher::is_blocking)
+                        && matches!(run.status(), Some(Status::Ok | Status::Changed))
+                    {
                         self.succeeded.insert(At { task, host, step: step as u32, item: None });
                     }
                 }

@@ -139,7 +139,8 @@ impl Dispatcher {
                 Pace::On
             }
             Phase::InDoubt | Phase::Held => self.doubt(key, at, step),
-            Phase::Asking => match self.state.approvals.get(&at).and_then(|approval| approval.answer.clone()) {
+            Phase::Asking => match self.state.approvals.get(&at).and_then(|approval| approval.answer.clone())
+            {
                 Some((approved, by, note)) => {
                     self.settle_answer(key, approved, &by, &note);
                     Pace::On

@@ -194,13 +194,8 @@ impl<P> Lifecycle<P> {
 impl Lifecycle<New> {
     /// Begins with a request.
     pub fn new(runtime: &Runtime, request: Request) -> Self {
-        Self::with_cleanup(runtime, request, CleanupStack::default())
-    }
-
-    /// Begins with a request and a stack that knows how to take back entries that are data.
-    pub fn with_cleanup(runtime: &Runtime, request: Request, cleanup: CleanupStack) -> Self {
-        let common = Common { runtime: runtime.clone(), request, guard: Arc::new(Guard(cleanup)) };
-        Self { common, phase: New(()) }
+        let guard = Arc::new(Guard(runtime.cleanup_stack()));
+        Self { common: Common { runtime: runtime.clone(), request, guard }, phase: New(()) }
     }
 
     /// Reads the document.
@@ -324,6 +319,7 @@ impl Lifecycle<Planned> {
         options.invoker = request.invoker;
         options.mode = Mode { check: request.check, diff: request.diff };
         options.document.get_or_insert(document);
+        options.cleanup = Some(common.guard.0.for_run());
         let run = guarded(Phase::Execute, Some(&key), || {
             common.runtime.start(Compiled::clone(&compiled), options)
         })?;

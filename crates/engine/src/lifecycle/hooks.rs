@@ -2,7 +2,7 @@
 
 use super::guard::guarded;
 use super::{Ended, Lifecycle, Planned, Report};
-use crate::cleanup::{CleanupReport, CleanupStack, TOTAL_TIMEOUT};
+use crate::cleanup::{CleanupReport, TOTAL_TIMEOUT};
 use crate::{Compiled, Error, Phase, Request, Run, RunOptions, Runtime};
 
 /// What a caller of [`run`] hears and says on the way. Everything is optional.
@@ -40,13 +40,8 @@ impl Hooks for () {}
 
 /// Takes a request through all phases. An error is one of a phase before or after the run; how the run itself
 /// ended is in [`Ended`]. The cleanup has run when this returns, whatever it returns.
-pub async fn run(
-    runtime: &Runtime,
-    request: Request,
-    cleanup: CleanupStack,
-    hooks: &mut dyn Hooks,
-) -> Result<Ended, Error> {
-    let begun = Lifecycle::with_cleanup(runtime, request, cleanup);
+pub async fn run(runtime: &Runtime, request: Request, hooks: &mut dyn Hooks) -> Result<Ended, Error> {
+    let begun = Lifecycle::new(runtime, request);
     // While this is held, a phase that fails leaves the cleanup to the lines below, where it can be awaited.
     let guard = begun.guard();
     let result = phases(begun, hooks).await;

@@ -14,6 +14,7 @@ use windlass_model::{At, Code, Failure, RunId};
 use windlass_store::{Durable, Lease, Position, Store};
 
 use super::Command;
+use super::cleanup::Cleanup;
 use super::clock::now_ms;
 use super::executor::{self, Surroundings};
 use super::handle::Finished;
@@ -30,6 +31,7 @@ pub(crate) struct Driver {
     pub dispatcher: Dispatcher,
     pub store: Store,
     pub surroundings: Arc<Surroundings>,
+    pub(super) cleanup: Cleanup,
     /// Executors and handles write here. Unbounded in type, bounded in fact: one message for each step that
     /// runs, and those that a person types.
     pub inputs: mpsc::UnboundedReceiver<Input>,
@@ -42,8 +44,8 @@ pub(crate) struct Driver {
 }
 
 /// What the driver keeps besides.
-struct Work {
-    durable: watch::Receiver<Durable>,
+pub(super) struct Work {
+    pub(super) durable: watch::Receiver<Durable>,
     /// Starts that wait for the disk, in order.
     starts: VecDeque<(Position, Box<Start>)>,
     running: HashMap<At, CancellationToken>,
@@ -68,9 +70,12 @@ impl Driver {
             appended: Position::default(),
             settle: None,
         };
+        self.begin_cleanup(&mut work).await;
         let worked = self.work(&mut work).await;
         // However it ended, nothing that it started goes on without it.
         work.running.values().for_each(CancellationToken::cancel);
+        work.starts.clear();
+        self.end_cleanup(&mut work).await;
         let written = self.last_write(&mut work).await;
         if let Some(publisher) = self.publisher.take() {
             publisher.finish().await;
@@ -109,7 +114,8 @@ impl Driver {
                         self.take(work, input);
                     }
                 }
-                changed = work.durable.changed(), if !work.starts.is_empty() => {
+                note = self.cleanup.heard() => self.note(note),
+                changed = work.durable.changed(), if !work.starts.is_empty() || self.cleanup.waits() => {
                     changed.map_err(|_| lost("its writer went away"))?;
                 }
                 () = sleep_until(alarm) => work.ring(&mut self.dispatcher),
@@ -126,7 +132,7 @@ impl Driver {
     }
 
     /// Appends what the dispatcher wrote, tells observers, and takes its orders.
-    async fn flush(&mut self, work: &mut Work) -> Result<(), Error> {
+    pub(super) async fn flush(&mut self, work: &mut Work) -> Result<(), Error> {
         if let Some(refused) = self.dispatcher.broken() {
             return Err(Error::Panic(refused.to_string()));
         }
@@ -141,6 +147,7 @@ impl Driver {
                 }
             }
         }
+        self.cleanup.appended(work.appended);
         for order in orders {
             match order {
                 Order::Start(start) => work.starts.push_back((work.appended, start)),
@@ -179,6 +186,7 @@ impl Driver {
         if let Some(error) = failed {
             return Err(lost(&error.to_string()));
         }
+        self.cleanup.durable(position);
         while work.starts.front().is_some_and(|(at, _)| *at <= position) {
             if let Some((_, start)) = work.starts.pop_front() {
                 let at = start.at;

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use windlass_model::{Code, Failure, Plan, RunId, Scope};
+use windlass_model::{BlobId, Code, Failure, Plan, RunId, Scope};
 
 use crate::action::{ActionFuture, Blobs, Mode, Output, StepContext};
+use crate::cleanup::CleanupStack;
 use crate::dispatch::{Finished, Input, Start};
 use crate::progress::{Progress, Watch};
 use crate::redact::Redactor;
@@ -32,6 +33,7 @@ pub(crate) struct Surroundings {
     pub watch: Option<Arc<dyn Watch>>,
     pub redactor: Arc<Redactor>,
     pub blobs: Arc<dyn Blobs>,
+    pub cleanup: CleanupStack,
     pub values: Values,
 }
 
@@ -64,8 +66,23 @@ impl Surroundings {
             deadline: start.limit_ms.map(|ms| Instant::now() + Duration::from_millis(ms)),
             progress: Progress::new(start.at, watch, self.redactor.clone()),
             state: StateView::new(self.values.clone(), start.scopes),
-            blobs: self.blobs.clone(),
+            blobs: if start.no_log { Arc::new(Unkept(self.blobs.clone())) } else { self.blobs.clone() },
+            cleanup: self.cleanup.clone(),
         }
+    }
+}
+
+/// The contents of a step that says `no_log`: it reads like every other, and none of its output is kept.
+#[derive(Debug)]
+struct Unkept(Arc<dyn Blobs>);
+
+impl Blobs for Unkept {
+    fn read(&self, id: &BlobId) -> Result<Arc<[u8]>, Failure> {
+        self.0.read(id)
+    }
+
+    fn keep(&self, _: &[u8]) -> Result<Option<BlobId>, Failure> {
+        Ok(None)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
-use windlass_model::{At, Event, Plan, RunId, RunState, Verdict};
+use windlass_model::{At, Plan, RunId, RunState, Verdict};
 
 use crate::Error;
 use crate::dispatch::{Input, Stop};
@@ -62,11 +62,6 @@ impl Run {
     /// Decides about a step in doubt.
     pub fn resolve(&self, at: At, verdict: Verdict) {
         self.input(Input::Resolve { at, verdict });
-    }
-
-    /// Writes down a fact that only concerns the journal, such as a cleanup entry.
-    pub(crate) fn note(&self, event: Event) {
-        self.input(Input::Event(event));
     }
 
     fn input(&self, input: Input) {

@@ -7,7 +7,7 @@ use windlass_model::{Record, RunId, RunState, Verdict, projection::RunMeta};
 use crate::action::Mode;
 use crate::run::Command;
 use crate::secret::Secrets;
-use crate::{Invoker, Watch};
+use crate::{CleanupStack, Invoker, Watch};
 
 /// How a run is started or resumed.
 #[derive(Default)]
@@ -28,6 +28,8 @@ pub struct RunOptions {
     pub in_doubt: Option<Verdict>,
     /// What the document is called.
     pub document: Option<String>,
+    /// What is taken back when the run ends; by default an empty stack that the runtime's handlers serve.
+    pub cleanup: Option<CleanupStack>,
     /// What the run is told before anything else.
     pub commands: Vec<Command>,
 }

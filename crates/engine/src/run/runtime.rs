@@ -11,6 +11,7 @@ use windlass_model::{BlobId, Code, Failure, Plan, RunId, RunState, projection::R
 use windlass_store::{Lease, NewRun, Store};
 
 use super::Command;
+use super::cleanup::Cleanup;
 use super::clock::{now_ms, random};
 use super::driver::Driver;
 use super::executor::Surroundings;
@@ -19,6 +20,7 @@ use super::options::RunOptions;
 use super::publisher::Publisher;
 use crate::action::{Action, Actions, Blobs, Mode};
 use crate::backend::{Backend, Backends, Compiled};
+use crate::cleanup::{CleanupHandler, CleanupHandlers, CleanupStack};
 use crate::compile::{StepCompiler, Words};
 use crate::dispatch::{Config, Dispatcher};
 use crate::secret::Secrets;
@@ -36,6 +38,7 @@ struct Inner {
     actions: Actions,
     words: Arc<Words>,
     backends: Backends,
+    cleanups: CleanupHandlers,
     parallelism: usize,
 }
 
@@ -47,6 +50,7 @@ pub struct RuntimeBuilder {
     words: Vec<Arc<dyn StepCompiler>>,
     backends: Vec<Arc<dyn Backend>>,
     shared_words: Option<Arc<Words>>,
+    cleanups: Vec<Arc<dyn CleanupHandler>>,
     parallelism: Option<usize>,
 }
 
@@ -86,6 +90,13 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Adds who takes back entries of one kind, in this process or after a crash.
+    #[must_use]
+    pub fn cleanup_handler(mut self, handler: Arc<dyn CleanupHandler>) -> Self {
+        self.cleanups.push(handler);
+        self
+    }
+
     /// How many steps of a run go on at once, where its policy does not say; by default four for each core.
     #[must_use]
     pub fn parallelism(mut self, steps: usize) -> Self {
@@ -106,12 +117,18 @@ impl RuntimeBuilder {
         for compiler in self.words {
             words.add(compiler)?;
         }
+        let store = self.store.unwrap_or_else(Store::memory);
+        let mut cleanups = CleanupHandlers::builtin(store.state());
+        for handler in self.cleanups {
+            cleanups.add(handler)?;
+        }
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Runtime(Arc::new(Inner {
-            store: self.store.unwrap_or_else(Store::memory),
+            store,
             actions,
             words: Arc::new(words),
             backends,
+            cleanups,
             parallelism: self.parallelism.unwrap_or(4 * cores),
         })))
     }
@@ -151,6 +168,11 @@ impl Runtime {
     /// Who turns documents into plans.
     pub fn backends(&self) -> &Backends {
         &self.0.backends
+    }
+
+    /// A new stack for things to take back, served by the handlers that are registered.
+    pub fn cleanup_stack(&self) -> CleanupStack {
+        CleanupStack::new(self.0.cleanups.clone())
     }
 
     /// Writes a run down and begins it. When this returns the run is durable; its driver is a task of the
@@ -277,6 +299,8 @@ impl Runtime {
             pid: std::process::id(),
             values: values.clone(),
         };
+        let cleanup = options.cleanup.take().unwrap_or_else(|| self.cleanup_stack());
+        let leftovers = CleanupStack::restore(self.0.cleanups.clone(), &state.cleanups);
         let mut dispatcher = Dispatcher::new(state, config, now_ms());
         let mut heard = 0;
         for posted in self.store().posted(&id, 0)? {
@@ -294,6 +318,7 @@ impl Runtime {
             mode,
             watch: options.watch.clone(),
             redactor,
+            cleanup: cleanup.clone(),
             blobs: Arc::new(Kept { store: self.store().clone(), run: id.clone() }),
             values,
         });
@@ -302,6 +327,7 @@ impl Runtime {
             dispatcher,
             store: self.store().clone(),
             surroundings,
+            cleanup: Cleanup::new(cleanup, leftovers),
             inputs,
             sender: sender.clone(),
             publisher,
