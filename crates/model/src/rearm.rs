@@ -35,7 +35,8 @@ impl RunState {
     /// Whether a step ended only because the run was ending, which it then did not live to do.
     fn cut_short(&self, at: At) -> bool {
         self.step(at).is_some_and(|run| {
-            run.status() == Some(Status::Cancelled) || run.detail.as_ref().is_some_and(|detail| detail.blocked)
+            run.status() == Some(Status::Cancelled)
+                || run.detail.as_ref().is_some_and(|detail| detail.blocked)
         })
     }
 

@@ -234,6 +234,9 @@ impl RunState {
         }
         self.fold(&record.event, record.time).map_err(refuse)?;
         self.seq = record.seq;
+        if let Some(at) = record.event.at() {
+            self.tasks[at.task as usize].started = true;
+        }
         Ok(())
     }
 
@@ -336,11 +339,10 @@ impl RunState {
     }
 
     fn open_step(&mut self, at: At) -> Result<&mut StepRun, String> {
-        let task = self.tasks.get_mut(at.task as usize).ok_or("there is no such task")?;
+        let task = self.tasks.get(at.task as usize).ok_or("there is no such task")?;
         if task.end.is_some() {
             return Err("its task has ended".into());
         }
-        task.started = true;
         self.step_mut(at).ok_or_else(|| "there is no such step".into())
     }
 

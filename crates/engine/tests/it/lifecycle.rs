@@ -133,7 +133,7 @@ async fn through(
     request: Request,
 ) -> (Result<windlass_engine::lifecycle::Ended, Error>, Heard) {
     let mut heard = Heard::default();
-    let ended = run(&runtime(backend), request, CleanupStack::default(), &mut heard).await;
+    let ended = run(&runtime(backend), request, &mut heard).await;
     (ended, heard)
 }
 
@@ -223,13 +223,13 @@ async fn secrets_are_had_before_anything_is_durable() {
     let mut backend = Scripted::new(vec![task("a", &[], json!({}))]);
     backend.draft.secrets.insert("token".into(), SecretRef::Env("RELEASE_TOKEN".into()));
     let runtime = runtime(&backend);
-    let error = run(&runtime, request("scripted: yes"), CleanupStack::default(), &mut ()).await.unwrap_err();
+    let error = run(&runtime, request("scripted: yes"), &mut ()).await.unwrap_err();
     assert_eq!(error.code(), Some(Code::NoSecret));
     let text = error.to_string();
     assert!(text.starts_with("prepare[workflow/scripted]: secret \"token\" cannot be had"), "{text}");
     let mut set = request("scripted: yes");
     set.env.insert("RELEASE_TOKEN".into(), "hunter22".into());
-    assert!(run(&runtime, set, CleanupStack::default(), &mut ()).await.unwrap().outcome.is_ok());
+    assert!(run(&runtime, set, &mut ()).await.unwrap().outcome.is_ok());
 }
 
 #[tokio::test]
@@ -297,8 +297,7 @@ async fn deploy_07_cleanup_runs_when_the_run_is_stopped_or_a_hook_panics() {
     let mut hooks: Vec<Box<dyn Hooks>> =
         vec![Box::new(Stops(Stop::Drain)), Box::new(Stops(Stop::Cancel)), Box::new(Panics)];
     for (count, hooks) in hooks.iter_mut().enumerate() {
-        let ended =
-            run(&runtime(&backend), request("scripted: yes"), CleanupStack::default(), &mut **hooks).await;
+        let ended = run(&runtime(&backend), request("scripted: yes"), &mut **hooks).await;
         assert_eq!(backend.taken_back.load(Ordering::SeqCst), count + 1);
         match ended {
             Ok(ended) => {

@@ -2,6 +2,7 @@
 // In a test a panic is how a failure is told.
 #![allow(clippy::unwrap_used)]
 
+mod determinism;
 mod graphs;
 mod lifecycle;
 mod regression_state;

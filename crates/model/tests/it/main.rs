@@ -1,0 +1,3 @@
+//! The vocabulary held against anything.
+
+mod fold;
