@@ -179,6 +179,7 @@ impl World {
             progress: Progress::new(at, Some(self.lines.clone()), Arc::new(Redactor::default())),
             state: StateView::new(Values::default(), Vec::new()),
             blobs,
+            cleanup: Default::default(),
         }
     }
 
