@@ -73,7 +73,7 @@ impl Blobs {
     pub fn draft(&self) -> Result<BlobDraft> {
         let into = match &self.0 {
             Place::Folder(folder) => {
-                files::private_folder(folder)?;
+                files::durable_folder(folder)?;
                 let draft = Draft::beside(&folder.join("new"))?;
                 // A sweep knows by this that somebody still writes it.
                 draft.file().lock_shared().map_err(|e| Error::io("cannot lock", folder, e))?;
@@ -116,7 +116,7 @@ impl Blobs {
     pub(crate) fn hold(&self, needed: &BTreeSet<BlobId>) -> Result<Hold<'_>> {
         let (held, missing) = match &self.0 {
             Place::Folder(folder) => {
-                files::private_folder(folder)?;
+                files::durable_folder(folder)?;
                 let locked = gate(folder, File::lock_shared)?;
                 let missing = needed.iter().find(|id| !path_of(folder, id).is_file());
                 (Hold::File { _locked: locked }, missing)
@@ -218,8 +218,7 @@ impl BlobDraft {
                 // Shared by all that add; whoever removes holds it alone.
                 let _shared = gate(folder, File::lock_shared)?;
                 if !freshen(&path, self.bytes) {
-                    files::private_folder(path.parent().expect("a blob lies in a folder"))?;
-                    files::sync_parent(path.parent().expect("a blob lies in a folder"))?;
+                    files::durable_folder(path.parent().expect("a blob lies in a folder"))?;
                     file.place(&path, true)?;
                 }
             }

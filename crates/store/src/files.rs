@@ -13,6 +13,15 @@ pub(crate) fn private_folder(path: &Path) -> Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| Error::io("cannot make", path, e))
 }
 
+/// Makes a private folder that survives a power cut, as what is put into it is to.
+pub(crate) fn durable_folder(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    private_folder(path)?;
+    sync_parent(path)
+}
+
 /// Makes what was renamed or made in the file's folder survive a power cut.
 pub(crate) fn sync_parent(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

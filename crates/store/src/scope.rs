@@ -50,7 +50,7 @@ fn scope_name(project: &Path) -> String {
 }
 
 pub(crate) fn make(state: &Path) -> Result<()> {
-    files::private_folder(state).map_err(|e| refused(state, e))?;
+    files::durable_folder(state).map_err(|e| refused(state, e))?;
     let ignore = state.join(".gitignore");
     if ignore.exists() {
         return Ok(());

@@ -73,8 +73,9 @@ pub(super) fn batch(db: &Connection, run: &RunId, from: u64) -> Result<Option<Ve
          AND first >= (SELECT ifnull(max(first), 0) FROM batch WHERE run = ?1 AND first <= ?2)
          ORDER BY first LIMIT 1",
     )?;
+    let place = i64::try_from(from).unwrap_or(i64::MAX);
     let found = find
-        .query_row(params![key(db, run)?, from as i64], |row| {
+        .query_row(params![key(db, run)?, place], |row| {
             let place = (number(row, 0)?, number(row, 1)?, number(row, 2)?);
             Ok((place, row.get::<_, u32>(3)?, row.get::<_, Vec<u8>>(4)?))
         })

@@ -105,7 +105,7 @@ fn killed_at_any_time_it_has_all_that_was_durable() {
     let mut total = 0;
     for round in 0..20u64 {
         let mut child = spawn(Command::new(std::env::current_exe().expect("this test")).args(CHILD), &path);
-        std::thread::sleep(Duration::from_millis(round * 53 % 90 + 2));
+        std::thread::sleep(Duration::from_millis(round * 53 % 60 + 2));
         child.kill().expect("it is killed");
         let (reported, failed) = reports(&mut child);
         assert_eq!(failed, None);
