@@ -6,9 +6,7 @@ use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{
-    completions, doctor, explain, graph, init, plan, resume, run, runs, schema, validate,
-};
+use crate::commands::{completions, doctor, explain, graph, init, plan, resume, run, runs, schema, validate};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())

@@ -1,10 +1,14 @@
 //! A run from its start to its end, as a person at the command line has it: watched, stopped, summed up.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::ValueEnum;
-use windlass_engine::{Command, Invoker, Mode, Observer, Request, Run, RunOptions, Runtime, Stop, Watch};
+use windlass_engine::lifecycle::{self, Report};
+use windlass_engine::{
+    CleanupReport, Command, Compiled, Invoker, Mode, Observer, Request, Run, RunOptions, Runtime, Secrets,
+    Stop, Watch,
+};
 use windlass_model::projection::{RunMeta, RunView};
 use windlass_model::{Record, RunId, RunState, Verdict};
 use windlass_store::{Store, artifacts};
@@ -15,7 +19,7 @@ use crate::compose;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::live::{Events, Manner, Plain, View};
-use crate::render::summary;
+use crate::render::{Ending, summary};
 use crate::signals::Signals;
 use crate::ui::{Ui, Volume};
 
@@ -60,52 +64,182 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Resul
 }
 
 /// Plans what was asked for, and runs it.
-pub(crate) fn start(app: &App, request: &Request, settings: Settings) -> Result<Exit, Error> {
+pub(crate) fn start(app: &App, request: Request, settings: Settings) -> Result<Exit, Error> {
     // A run that changes nothing leaves nothing behind.
     let store = if request.check { Store::memory() } else { app.store()? };
     let runtime = compose::runtime(store)?;
+    let mode = Mode { check: request.check, diff: request.diff };
     block_on(async {
-        let signals = Signals::listen().map_err(Error::Threads)?;
-        let compiled = compose::compile(&runtime, request)?;
-        compiled.warnings.iter().for_each(|warning| app.ui.warn(warning));
-        let mode = Mode { check: request.check, diff: request.diff };
-        let sight = Sight::open(app, mode);
-        let id = settings.id.clone();
-        let mut options = options(app, &runtime, settings, mode, &sight);
-        options.id = id;
-        options.document = document(request);
-        let run = runtime.start(compiled, options).inspect_err(|_| sight.close())?;
-        watch(app, run, sight, signals, mode).await
+        let mut signals = Signals::listen().map_err(Error::Threads)?;
+        let reins = Reins::default();
+        let mut show =
+            Show { app, store: runtime.store(), mode, settings, reins: reins.clone(), failed: None };
+        let work = lifecycle::run(&runtime, request, &mut show);
+        let ended = watched(app, work, &reins, &mut signals).await?;
+        if let Some(error) = show.failed {
+            return Err(error);
+        }
+        Ok(ended.outcome?.map_or(Exit::Done, |finished| Exit::of(finished.state.status)))
     })
 }
 
 /// Goes on with a run.
 pub(crate) fn resume(app: &App, runtime: &Runtime, id: &RunId, settings: Settings) -> Result<Exit, Error> {
+    let (stored, state) = runtime.load(id)?;
+    let secrets = Secrets::resolve(&state.plan().secrets, &app.env, &stored.root)?;
+    let mode = Mode { check: false, diff: settings.diff };
     block_on(async {
-        let signals = Signals::listen().map_err(Error::Threads)?;
-        let mode = Mode { check: false, diff: settings.diff };
+        let mut signals = Signals::listen().map_err(Error::Threads)?;
+        let reins = Reins::default();
         let sight = Sight::open(app, mode);
-        let options = options(app, runtime, settings, mode, &sight);
+        let options = RunOptions {
+            secrets: Arc::new(secrets),
+            ..options(app, runtime.store(), settings, mode, &sight)
+        };
         let run = runtime.resume(id, options).inspect_err(|_| sight.close())?;
-        watch(app, run, sight, signals, mode).await
+        reins.take(app, run.clone(), sight);
+        let finished = watched(app, run.wait(), &reins, &mut signals).await;
+        reins.close();
+        let finished = finished?;
+        report(app, run.id(), &finished.state, mode)?;
+        Ok(Exit::of(finished.state.status))
     })
 }
 
-fn document(request: &Request) -> Option<String> {
-    match request.document.as_ref()? {
-        windlass_engine::Document::Path(path) => Some(path.display().to_string()),
-        windlass_engine::Document::Text { source, .. } => Some(source.name.clone()),
+/// What the command line says on a request's way through its phases.
+struct Show<'a> {
+    app: &'a App,
+    store: &'a Store,
+    mode: Mode,
+    settings: Settings,
+    reins: Reins,
+    failed: Option<Error>,
+}
+
+impl lifecycle::Hooks for Show<'_> {
+    fn planned(&mut self, compiled: &Compiled) {
+        compiled.warnings.iter().for_each(|warning| self.app.ui.warn(warning));
+        self.app.ui.log(Level::Info, "planned", &[("digest", &compiled.plan.digest().as_str())]);
+    }
+
+    fn options(&mut self, _: &Compiled) -> RunOptions {
+        let settings = std::mem::take(&mut self.settings);
+        let sight = Sight::open(self.app, self.mode);
+        let options = options(self.app, self.store, settings, self.mode, &sight);
+        self.reins.see(sight);
+        options
+    }
+
+    fn started(&mut self, run: &Run) {
+        self.reins.hold(self.app, run.clone());
+    }
+
+    fn report(&mut self, told: &Report<'_>) -> Result<(), windlass_engine::Error> {
+        self.reins.close();
+        if let (Some(run), Some(finished)) = (self.reins.run(), told.finished) {
+            self.failed = report(self.app, run.id(), &finished.state, self.mode).err();
+        }
+        Ok(())
+    }
+
+    fn cleaned(&mut self, cleanup: &CleanupReport) {
+        self.reins.close();
+        if let Some(failure) = cleanup.failure() {
+            self.app.ui.warn(&format!("{} [{}]", failure.message, failure.code));
+        }
     }
 }
 
-fn options(app: &App, runtime: &Runtime, settings: Settings, mode: Mode, sight: &Sight) -> RunOptions {
+/// The run that goes on, and what is seen of it: shared by who started it and who hears the signals.
+#[derive(Clone, Default)]
+struct Reins(Arc<Mutex<(Option<Run>, Option<Sight>)>>);
+
+impl Reins {
+    fn lock(&self) -> MutexGuard<'_, (Option<Run>, Option<Sight>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn see(&self, sight: Sight) {
+        self.lock().1 = Some(sight);
+    }
+
+    fn hold(&self, app: &App, run: Run) {
+        app.ui.log(Level::Info, "run started", &[("run", run.id())]);
+        let mut held = self.lock();
+        if let Some(sight) = &held.1 {
+            sight.answers(&run, app.person());
+        }
+        held.0 = Some(run);
+    }
+
+    fn take(&self, app: &App, run: Run, sight: Sight) {
+        self.see(sight);
+        self.hold(app, run);
+    }
+
+    fn run(&self) -> Option<Run> {
+        self.lock().0.clone()
+    }
+
+    fn close(&self) {
+        if let Some(sight) = &self.lock().1 {
+            sight.close();
+        }
+    }
+
+    /// The first signal stops at a safe point, the second ends what runs, the third ends the process.
+    fn stop(&self, run: &Run, signal: &str, count: u32, ui: &Ui) {
+        let how = if count == 1 { Stop::Drain } else { Stop::Cancel };
+        if count > 2 {
+            self.close();
+            std::process::exit(Exit::Stopped.status().into());
+        }
+        run.stop(how, signal);
+        let waits = match how {
+            Stop::Drain => "stopping: running steps may finish; a second signal (Ctrl-C) ends them",
+            Stop::Cancel => "ending running steps; a third signal (Ctrl-C) ends the program at once",
+        };
+        match &self.lock().1 {
+            Some(Sight::Live(view)) => view.stop(waits),
+            _ => ui.complain(waits),
+        }
+    }
+}
+
+/// Waits for the end of the work, and passes signals on to the run. Before there is a run a signal ends the
+/// work: letting go of it takes back what it made so far.
+async fn watched<T>(
+    app: &App,
+    work: impl Future<Output = Result<T, windlass_engine::Error>>,
+    reins: &Reins,
+    signals: &mut Signals,
+) -> Result<T, Error> {
+    let mut work = std::pin::pin!(work);
+    let mut count = 0;
+    loop {
+        tokio::select! {
+            ended = &mut work => return Ok(ended?),
+            signal = signals.next() => match reins.run() {
+                None => return Err(Error::Stopped(signal)),
+                Some(run) => {
+                    count += 1;
+                    app.ui.log(Level::Info, "signal", &[("signal", &signal), ("count", &count)]);
+                    reins.stop(&run, signal, count, &app.ui);
+                }
+            },
+        }
+    }
+}
+
+fn options(app: &App, store: &Store, settings: Settings, mode: Mode, sight: &Sight) -> RunOptions {
     let mut observers: Vec<Box<dyn Observer>> =
-        vec![Box::new(Artifacts { store: runtime.store().clone(), writer: None, ui: app.ui.clone() })];
+        vec![Box::new(Artifacts { store: store.clone(), writer: None, ui: app.ui.clone() })];
     if app.events {
         observers.push(Box::new(Events::new(app.out.clone())));
     }
     observers.extend(sight.observer(app, mode));
     RunOptions {
+        id: settings.id,
         invoker: app.invoker,
         mode,
         observers,
@@ -133,6 +267,7 @@ fn manner(app: &App, mode: Mode, marks: bool) -> Manner {
         diff: mode.diff,
         output: app.ui.volume == Volume::Verbose,
         blocked: app.ui.volume == Volume::Verbose,
+        asks: marks && app.ui.asks,
         run: String::new(),
     }
 }
@@ -142,7 +277,7 @@ impl Sight {
         match app.ui.volume {
             Volume::Quiet => Sight::None,
             _ if app.ui.draws && app.invoker == Invoker::Local => {
-                Sight::Live(View::open(app.ui.screen.clone(), manner(app, mode, true), app.ui.asks))
+                Sight::Live(View::open(app.ui.screen.clone(), manner(app, mode, true)))
             }
             _ => Sight::Plain,
         }
@@ -171,13 +306,6 @@ impl Sight {
         }
     }
 
-    fn stopping(&self, waits: &'static str, ui: &Ui) {
-        match self {
-            Sight::Live(view) => view.stop(waits),
-            Sight::Plain | Sight::None => ui.complain(waits),
-        }
-    }
-
     fn close(&self) {
         if let Sight::Live(view) = self {
             view.close();
@@ -185,56 +313,19 @@ impl Sight {
     }
 }
 
-/// Waits for the end of a run, or stops it when a signal asks for that.
-async fn watch(app: &App, run: Run, sight: Sight, mut signals: Signals, mode: Mode) -> Result<Exit, Error> {
-    app.ui.log(Level::Info, "run started", &[("run", run.id())]);
-    sight.answers(&run, app.person());
-    let mut count = 0;
-    let finished = loop {
-        tokio::select! {
-            finished = run.wait() => break finished,
-            signal = signals.next() => {
-                count += 1;
-                stop(&run, signal, count, &sight, &app.ui);
-            }
-        }
-    };
-    sight.close();
-    let state = finished?.state;
-    app.ui.log(Level::Info, "run ended", &[("run", run.id()), ("state", &state.status.word())]);
-    report(app, &run, &state, mode)?;
-    Ok(Exit::of(state.status))
-}
-
-/// The first signal stops at a safe point, the second ends what runs, the third ends the process.
-fn stop(run: &Run, signal: &str, count: u32, sight: &Sight, ui: &Ui) {
-    match count {
-        1 => {
-            run.stop(Stop::Drain, signal);
-            sight.stopping("stopping: running steps may finish; a second signal (Ctrl-C) ends them", ui);
-        }
-        2 => {
-            run.stop(Stop::Cancel, signal);
-            sight.stopping("ending running steps; a third signal (Ctrl-C) ends the program at once", ui);
-        }
-        _ => {
-            sight.close();
-            std::process::exit(Exit::Stopped.status().into());
-        }
-    }
-}
-
 /// Says how it went: for programs as one document, for people as a summary.
-fn report(app: &App, run: &Run, state: &RunState, mode: Mode) -> Result<(), Error> {
+fn report(app: &App, run: &RunId, state: &RunState, mode: Mode) -> Result<(), Error> {
+    app.ui.log(Level::Info, "run ended", &[("run", run), ("state", &state.status.word())]);
     if app.json {
-        let meta = RunMeta::new(run.id().clone(), app.invoker.word(), run.plan().digest());
+        let meta = RunMeta::new(run.clone(), app.invoker.word(), state.plan().digest());
         app.out.json(&RunView { meta: &meta, state })?;
     }
     let data = !app.json && !app.events;
     let palette = if data { app.ui.data } else { app.ui.palette };
     let quiet = app.ui.volume == Volume::Quiet;
     let failures = quiet || state.steps.len() > SCROLLED;
-    let text = summary(state, run.id().as_str(), mode.check, failures, palette);
+    let ending = Ending { id: run.as_str(), check: mode.check, failures, folder: &app.folder };
+    let text = summary(state, &ending, palette);
     match (quiet, Exit::of(state.status)) {
         (true, Exit::Done) => Ok(()),
         (true, _) => {

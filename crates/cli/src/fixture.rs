@@ -138,7 +138,7 @@ impl Story {
         story.begin("config/render").finish_with(
             "config/render",
             Status::Changed,
-            json!({"dest": "out/app.conf", "diff": {"before": "", "after": "x\n"}}),
+            json!({"dest": "/work/site/out/app.conf", "diff": {"before": "", "after": "x\n"}}),
         );
         story.begin("config/copy").finish("config/copy", Status::Ok).end("config", TaskEnd::Completed);
         story.fail("test/run", "exit status 101", json!({"cmd": "cargo test", "rc": 101, "stderr": stderr}));

@@ -72,9 +72,12 @@ mod tests {
     fn a_diagnostic_is_one_line_in_both_formats() {
         let fields: [(&str, &dyn Display); 2] = [("run", &"r1"), ("steps", &3)];
         assert_eq!(text(Level::Info, "planned", &fields), "info  planned run=r1 steps=3");
+        let line = json(Level::Info, "planned", &fields, 5);
+        let read: Value = serde_json::from_str(&line).expect("it is JSON");
         assert_eq!(
-            json(Level::Info, "planned", &fields, 5),
-            r#"{"time":5,"level":"info","message":"planned","run":"r1","steps":"3"}"#
+            read,
+            serde_json::json!({"time": 5, "level": "info", "message": "planned", "run": "r1", "steps": "3"})
         );
+        assert!(!line.contains('\n'));
     }
 }

@@ -121,7 +121,8 @@ fn terminal(app: &App) -> Check {
     let (width, height) = crate::live::size();
     let colours = if app.ui.palette.is_on() { "colours" } else { "no colours" };
     let check = Check::new("terminal", Level::Ok, format!("{width} by {height}, {colours}"));
-    let utf8 = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| app.env.get(*name).filter(|v| !v.is_empty()));
+    let utf8 =
+        ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| app.env.get(*name).filter(|v| !v.is_empty()));
     match utf8 {
         Some(locale) if !locale.to_ascii_lowercase().replace('-', "").contains("utf8") => Check {
             level: Level::Note,
@@ -162,8 +163,10 @@ fn permissions(state: &Path, repair: bool) -> Check {
             Ok(()) => Check::new("state", Level::Ok, format!("{place}, now yours alone")),
             Err(error) => Check::new("state", Level::Bad, format!("{place}: {error}")),
         },
-        Ok(mode) => Check::new("state", Level::Bad, format!("{place} has mode {mode:03o}: others may read it"))
-            .hint(format!("`windlass doctor --repair`, or `chmod 700 {place}`")),
+        Ok(mode) => {
+            Check::new("state", Level::Bad, format!("{place} has mode {mode:03o}: others may read it"))
+                .hint(format!("`windlass doctor --repair`, or `chmod 700 {place}`"))
+        }
         Err(error) => Check::new("state", Level::Bad, format!("{place}: {error}")),
     }
 }
@@ -208,7 +211,8 @@ fn integrity(store: &Store, repair: bool) -> Check {
     if !findings.orphans.is_empty() {
         found.push(format!("{} folders belong to no run", findings.orphans.len()));
     }
-    let level = if findings.damage.is_empty() && findings.missing.is_empty() { Level::Note } else { Level::Bad };
+    let level =
+        if findings.damage.is_empty() && findings.missing.is_empty() { Level::Note } else { Level::Bad };
     let hint = if level == Level::Bad {
         "runs that need what is damaged cannot be resumed; start them anew from their documents"
     } else {

@@ -48,7 +48,8 @@ fn page(code: Code, app: &App) -> Result<(), Error> {
 
 fn list(app: &App) -> Result<(), Error> {
     if app.json {
-        let all: Vec<_> = Code::ALL.iter().map(|&code| json!({ "code": code, "title": title(code) })).collect();
+        let all: Vec<_> =
+            Code::ALL.iter().map(|&code| json!({ "code": code, "title": title(code) })).collect();
         return app.out.json(&all);
     }
     let mut grid = Grid::new(&["CODE", "WHAT IT SAYS"]);

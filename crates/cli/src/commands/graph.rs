@@ -82,6 +82,6 @@ impl Args {
             invoker: app.invoker,
             ..Request::default()
         };
-        Ok(Picture::of_plan(&compose::plan(app, &request)?.plan))
+        Ok(Picture::of_plan(&compose::plan(app, request)?.plan))
     }
 }

@@ -12,8 +12,10 @@ use crate::exit::Exit;
 use crate::render::Tone;
 
 /// The files that it writes.
-const FILES: [(&str, &str); 2] =
-    [("workflow.yaml", include_str!("init/workflow.yaml")), ("windlass.yaml", include_str!("init/windlass.yaml"))];
+const FILES: [(&str, &str); 2] = [
+    ("workflow.yaml", include_str!("init/workflow.yaml")),
+    ("windlass.yaml", include_str!("init/windlass.yaml")),
+];
 
 /// Writes a starter workflow and `windlass.yaml`
 ///

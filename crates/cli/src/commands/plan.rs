@@ -27,7 +27,7 @@ pub(crate) struct Args {
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
         let request = windlass_engine::Request { dry_run: true, ..self.typed.mean(app)? };
-        let compiled = compose::plan(app, &request)?;
+        let compiled = compose::plan(app, request)?;
         compiled.warnings.iter().for_each(|warning| app.ui.warn(warning));
         show(&compiled.plan, app)?;
         Ok(Exit::Done)

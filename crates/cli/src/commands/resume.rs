@@ -80,7 +80,10 @@ fn nothing(what: &str, run: Option<&RunId>, app: &App) -> Result<Exit, Error> {
 
 /// Asks about each held step. What is not answered stays held.
 fn ask(state: &RunState, app: &App) -> Vec<Command> {
-    held(state).into_iter().filter_map(|at| Some(Command::Resolve { at, verdict: verdict(state, at, app)? })).collect()
+    held(state)
+        .into_iter()
+        .filter_map(|at| Some(Command::Resolve { at, verdict: verdict(state, at, app)? }))
+        .collect()
 }
 
 /// Steps of which it is not known whether they ran, and that a person is to decide about.
@@ -118,8 +121,12 @@ fn verdict(state: &RunState, at: At, app: &App) -> Option<Verdict> {
     loop {
         let mut stderr = std::io::stderr().lock();
         // A prompt that cannot be shown ends in an empty answer.
-        let _ = write!(stderr, "  {} ", palette.paint(Tone::Strong, "[r]un it again, [s]kip it, [f]ail it, [h]old it?"))
-            .and_then(|()| stderr.flush());
+        let _ = write!(
+            stderr,
+            "  {} ",
+            palette.paint(Tone::Strong, "[r]un it again, [s]kip it, [f]ail it, [h]old it?")
+        )
+        .and_then(|()| stderr.flush());
         drop(stderr);
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line);

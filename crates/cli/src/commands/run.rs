@@ -62,7 +62,7 @@ impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
         let request = self.mean(app)?;
         if request.dry_run {
-            let compiled = compose::plan(app, &request)?;
+            let compiled = compose::plan(app, request)?;
             compiled.warnings.iter().for_each(|warning| app.ui.warn(warning));
             commands::plan::show(&compiled.plan, app)?;
             return Ok(Exit::Done);
@@ -73,7 +73,7 @@ impl Args {
             commands: Vec::new(),
             diff: self.diff,
         };
-        drive::start(app, &request, settings)
+        drive::start(app, request, settings)
     }
 
     fn mean(&self, app: &App) -> Result<Request, Error> {
@@ -89,7 +89,9 @@ impl Args {
 }
 
 fn run_id(text: &str) -> Result<RunId, Error> {
-    let reserved = |id: RunId| if id.as_str() == "latest" { Err("this word stands for the newest run".into()) } else { Ok(id) };
+    let reserved = |id: RunId| {
+        if id.as_str() == "latest" { Err("this word stands for the newest run".into()) } else { Ok(id) }
+    };
     let id = RunId::new(text).map_err(|error| error.to_string()).and_then(reserved);
     id.map_err(|why: String| Error::told(Code::BadArgument, format!("{text:?} cannot be a run's id: {why}")))
 }

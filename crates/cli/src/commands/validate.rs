@@ -37,7 +37,7 @@ impl Args {
                 invoker: app.invoker,
                 ..Request::default()
             };
-            let problems = match compose::plan(app, &request) {
+            let problems = match compose::plan(app, request) {
                 Ok(_) => Vec::new(),
                 Err(error) => {
                     let problems = error.diagnostics();

@@ -15,7 +15,7 @@ pub(crate) fn place(layout: &Layout, size: &[f64]) -> Vec<f64> {
     for round in 0..ROUNDS {
         let count = layout.layers.len();
         for n in 0..count {
-            let layer = &layout.layers[if round % 2 == 0 { n } else { count - 1 - n }];
+            let layer = &layout.layers[if round.is_multiple_of(2) { n } else { count - 1 - n }];
             let wish: Vec<f64> = layer.iter().map(|&node| wish(layout, node, round, &at)).collect();
             spread(layer, &wish, layout.real, size, &mut at);
         }
@@ -32,7 +32,7 @@ pub(crate) fn place(layout: &Layout, size: &[f64]) -> Vec<f64> {
 /// the last rounds of all of them.
 fn wish(layout: &Layout, node: usize, round: usize, at: &[f64]) -> f64 {
     let (before, behind) = (&layout.before[node], &layout.behind[node]);
-    let (first, second) = if round % 2 == 0 { (before, behind) } else { (behind, before) };
+    let (first, second) = if round.is_multiple_of(2) { (before, behind) } else { (behind, before) };
     let both = round + 6 >= ROUNDS || first.is_empty();
     let all = first.iter().chain(second.iter().filter(|_| both));
     let (sum, count) = all.fold((0.0, 0.0), |(sum, count), &n| (sum + at[n], count + 1.0));

@@ -33,8 +33,6 @@ pub(super) struct Board {
     running: BTreeMap<At, Running>,
     /// Open questions by step.
     questions: BTreeMap<At, (String, String)>,
-    /// Whether the person at this terminal can answer.
-    asks: bool,
     /// What the stop that was asked for waits for.
     stopping: Option<&'static str>,
     stay: Vec<String>,
@@ -42,14 +40,13 @@ pub(super) struct Board {
 }
 
 impl Board {
-    pub(super) fn new(manner: Manner, asks: bool) -> Self {
+    pub(super) fn new(manner: Manner) -> Self {
         Self {
             manner,
             counts: Counts::default(),
             started: 0,
             running: BTreeMap::new(),
             questions: BTreeMap::new(),
-            asks,
             stopping: None,
             stay: Vec::new(),
             left_out: 0,
@@ -146,12 +143,12 @@ impl Board {
 
     /// The question that a key answers.
     pub(super) fn question(&self) -> Option<At> {
-        self.questions.keys().next().copied().filter(|_| self.asks)
+        self.questions.keys().next().copied().filter(|_| self.manner.asks)
     }
 
-    /// The lines that stay since the last frame, each in at most `width` columns.
-    pub(super) fn take_stay(&mut self, width: usize) -> Vec<String> {
-        let mut lines: Vec<String> = self.stay.drain(..).map(|line| fit(&line, width)).collect();
+    /// The lines that stay since the last frame. The terminal wraps them where they are long: they are whole.
+    pub(super) fn take_stay(&mut self) -> Vec<String> {
+        let mut lines = std::mem::take(&mut self.stay);
         if self.left_out > 0 {
             let more = format!("  … and {} more steps", self.left_out);
             lines.push(self.manner.palette.paint(Tone::Faint, &more));
@@ -202,7 +199,7 @@ impl Board {
     fn question_lines(&self) -> Vec<String> {
         let palette = self.manner.palette;
         let show = |(n, (task, prompt)): (usize, &(String, String))| {
-            let how = match (self.asks, n) {
+            let how = match (self.manner.asks, n) {
                 (true, 0) => format!("  {}", palette.paint(Tone::Strong, "y yes · n no")),
                 (true, _) => String::new(),
                 (false, _) => format!("  windlass runs approve {} {task}", self.manner.run),
@@ -240,7 +237,7 @@ impl Board {
 
 /// A bar of `room` columns.
 fn meter(done: usize, total: usize, room: usize, failed: bool, palette: Palette) -> String {
-    let halves = if total == 0 { 0 } else { done.min(total) * room * 2 / total };
+    let halves = (done.min(total) * room * 2).checked_div(total).unwrap_or(0);
     let half = halves % 2 == 1;
     let full = "━".repeat(halves / 2) + if half { "╸" } else { "" };
     let rest = "─".repeat(room - halves / 2 - usize::from(half));
@@ -254,7 +251,6 @@ fn clock(ms: u64) -> String {
     if seconds < 3600 { format!("{}:{:02}", seconds / 60, seconds % 60) } else { duration(ms) }
 }
 
-
 #[cfg(test)]
 mod tests {
     use windlass_model::Status;
@@ -264,7 +260,7 @@ mod tests {
     use crate::fixture::Story;
 
     fn board(story: &Story) -> Board {
-        let mut board = Board::new(Manner { marks: true, ..manner() }, true);
+        let mut board = Board::new(Manner { marks: true, asks: true, ..manner() });
         board.begin("r1", &RunState::new(story.state.plan().clone()), 1_700_000_000_000);
         // One batch for each event, as a slow run has it.
         let mut state = RunState::new(story.state.plan().clone());
@@ -283,13 +279,16 @@ mod tests {
         let mut board = board(&story);
         board.line(story.at("test/run"), "running \u{1b}[1m3\u{1b}[0m tests\r");
         board.line(story.at("test/run"), "   ");
-        assert_eq!(board.take_stay(80)[0], "✚ compile/run  changed  1.5s");
-        assert_eq!(board.frame(1_700_000_064_000, 2, 60, 24), [
-            "⠹ config/render   0:59  ",
-            "⠹ test/run        1:00  running 3 tests",
-            "? sign-off: Release?  y yes · n no",
-            "━━━━╸──────────────────  1/5 · 2 running · 1 changed · 1:04",
-        ]);
+        assert_eq!(board.take_stay()[0], "✚ compile/run  changed  1.5s");
+        assert_eq!(
+            board.frame(1_700_000_064_000, 2, 60, 24),
+            [
+                "⠹ config/render   0:59  ",
+                "⠹ test/run        1:00  running 3 tests",
+                "? sign-off: Release?  y yes · n no",
+                "━━━━╸──────────────────  1/5 · 2 running · 1 changed · 1:04",
+            ]
+        );
         assert_eq!(board.question(), Some(story.at("sign-off/approve")));
     }
 
@@ -323,7 +322,7 @@ mod tests {
         board.records(&story.state, &story.records[1..]);
         story.begin("test/run").fail("test/run", "exit status 1", serde_json::Value::Null);
         board.records(&story.state, &story.records[3..]);
-        let lines = board.take_stay(80);
+        let lines = board.take_stay();
         assert!(lines.iter().any(|line| line.contains("✗ test/run failed")), "{lines:?}");
         assert_eq!(lines.last().map(String::as_str), Some("  … and 1 more steps"));
     }

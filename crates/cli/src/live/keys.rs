@@ -40,8 +40,8 @@ impl Keys {
         let Ok(before) = tcgetattr(stdin) else { return };
         let mut raw = before.clone();
         raw.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
-        let opened = tcflush(stdin, QueueSelector::IFlush)
-            .and_then(|()| tcsetattr(stdin, OptionalActions::Now, &raw));
+        let opened =
+            tcflush(stdin, QueueSelector::IFlush).and_then(|()| tcsetattr(stdin, OptionalActions::Now, &raw));
         self.before = opened.is_ok().then_some(before);
     }
 

@@ -17,6 +17,8 @@ pub(crate) struct Manner {
     pub(crate) output: bool,
     /// Whether steps that only stood in the way of a failure are named too.
     pub(crate) blocked: bool,
+    /// Whether the person who reads it can answer questions with a key.
+    pub(crate) asks: bool,
     /// The run's id, for what to type.
     pub(crate) run: String,
 }
@@ -26,14 +28,20 @@ pub(super) fn narrate(state: &RunState, record: &Record, manner: &Manner) -> Vec
     match &record.event {
         Event::StepFinished { at, .. } if at.item.is_none() => finished(state, *at, manner),
         Event::StepRetried { at, attempt, error, delay_ms, .. } => {
-            let what = format!("attempt {attempt} failed: {}, again in {}", tame(&error.message), duration(*delay_ms));
+            let what = format!(
+                "attempt {attempt} failed: {}, again in {}",
+                tame(&error.message),
+                duration(*delay_ms)
+            );
             vec![line(state, *at, "↻", Tone::Change, &what, manner)]
         }
         Event::ApprovalAsked { at, prompt } => {
             let task = &state.plan().tasks[at.task as usize].id;
             let how = format!("    windlass runs approve {} {task}", manner.run);
             let what = format!("asks: {}", tame(prompt));
-            vec![line(state, *at, "?", Tone::Ask, &what, manner), manner.palette.paint(Tone::Faint, &how)]
+            let mut lines = vec![line(state, *at, "?", Tone::Ask, &what, manner)];
+            lines.extend((!manner.asks).then(|| manner.palette.paint(Tone::Faint, &how)));
+            lines
         }
         Event::ApprovalGiven { at, approved, by, note } => {
             let note = if note.is_empty() { String::new() } else { format!(": {}", tame(note)) };
@@ -101,7 +109,11 @@ fn step_line(state: &RunState, at: At, run: &StepRun, manner: &Manner) -> String
 
 fn line(state: &RunState, at: At, sign: &str, tone: Tone, what: &str, manner: &Manner) -> String {
     let name = step_name(state.plan(), at);
-    if manner.marks { format!("{} {name}  {what}", manner.palette.paint(tone, sign)) } else { format!("{name}  {what}") }
+    if manner.marks {
+        format!("{} {name}  {what}", manner.palette.paint(tone, sign))
+    } else {
+        format!("{name}  {what}")
+    }
 }
 
 /// What a step printed, each line behind a bar.
@@ -126,6 +138,7 @@ pub(super) mod tests {
             diff: false,
             output: false,
             blocked: false,
+            asks: false,
             run: "r1".into(),
         }
     }
@@ -137,14 +150,20 @@ pub(super) mod tests {
     #[test]
     fn each_finished_step_is_one_line_in_a_pipe() {
         let lines = told(&Story::failed(), &manner());
-        assert_eq!(lines[..4], [
-            "compile/run  changed  1.5s",
-            "config/render  changed  1.5s",
-            "config/copy  ok  1.5s",
-            "test/run  failed  1.5s",
-        ]);
+        assert_eq!(
+            lines[..4],
+            [
+                "compile/run  changed  1.5s",
+                "config/render  changed  1.5s",
+                "config/copy  ok  1.5s",
+                "test/run  failed  1.5s",
+            ]
+        );
         assert_eq!(lines[4], "  shell: exit status 101");
-        assert!(!lines.iter().any(|line| line.starts_with("sign-off")), "what was blocked is not told: {lines:?}");
+        assert!(
+            !lines.iter().any(|line| line.starts_with("sign-off")),
+            "what was blocked is not told: {lines:?}"
+        );
     }
 
     #[test]
@@ -156,26 +175,29 @@ pub(super) mod tests {
             json!({"stdout": "one\ntwo\n", "diff": {"before": "a\n", "after": "b\n"}}),
         );
         let lines = told(&story, &Manner { diff: true, output: true, marks: true, ..manner() });
-        assert_eq!(lines, [
-            "✚ compile/run  changed  1.5s",
-            "--- before",
-            "+++ after",
-            "@@ -1 +1 @@",
-            "-a",
-            "+b",
-            "    │ one",
-            "    │ two",
-        ]);
+        assert_eq!(
+            lines,
+            [
+                "✚ compile/run  changed  1.5s",
+                "--- before",
+                "+++ after",
+                "@@ -1 +1 @@",
+                "-a",
+                "+b",
+                "    │ one",
+                "    │ two",
+            ]
+        );
     }
 
     #[test]
     fn a_question_says_how_to_answer_it() {
         let mut story = Story::release();
         story.start().ask("sign-off/approve", "Release?");
-        assert_eq!(told(&story, &manner()), [
-            "sign-off/approve  asks: Release?",
-            "    windlass runs approve r1 sign-off",
-        ]);
+        assert_eq!(
+            told(&story, &manner()),
+            ["sign-off/approve  asks: Release?", "    windlass runs approve r1 sign-off",]
+        );
     }
 
     #[test]

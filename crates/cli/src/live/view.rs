@@ -34,10 +34,10 @@ struct Shared {
 }
 
 impl View {
-    /// A view that begins to draw at once. `asks` says whether the person can answer questions here.
-    pub(crate) fn open(screen: Arc<Screen>, manner: Manner, asks: bool) -> Self {
+    /// A view that begins to draw at once.
+    pub(crate) fn open(screen: Arc<Screen>, manner: Manner) -> Self {
         let view = Self(Arc::new(Shared {
-            board: Mutex::new(Board::new(manner, asks)),
+            board: Mutex::new(Board::new(manner)),
             over: Mutex::new(false),
             wake: Condvar::new(),
             screen,
@@ -70,7 +70,7 @@ impl View {
             let _ = thread.join();
         }
         // What came after the last frame.
-        let stay = lock(&self.0.board).take_stay(size().0.saturating_sub(1));
+        let stay = lock(&self.0.board).take_stay();
         if !stay.is_empty() {
             self.0.screen.draw(&stay, &[]);
         }
@@ -96,7 +96,7 @@ impl Shared {
     fn draw(&self, beat: usize) {
         let (width, height) = size();
         let mut board = lock(&self.board);
-        let stay = board.take_stay(width.saturating_sub(1));
+        let stay = board.take_stay();
         let frame = board.frame(now(), beat, width, height);
         drop(board);
         self.screen.draw(&stay, &frame);

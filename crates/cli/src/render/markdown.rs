@@ -20,7 +20,7 @@ fn shown(line: &str, palette: Palette) -> String {
 /// What stands between backticks, in colour.
 fn code(line: &str, palette: Palette) -> String {
     let pieces: Vec<&str> = line.split('`').collect();
-    if pieces.len() % 2 == 0 {
+    if pieces.len().is_multiple_of(2) {
         return line.to_owned();
     }
     let paint = |(n, piece): (usize, &&str)| {

@@ -21,7 +21,7 @@ pub(crate) use markdown::markdown;
 pub(crate) use plan::plan;
 pub(crate) use status::{Counts, Mark, counts, run_tone, step_mark, task_mark};
 pub(crate) use style::{Palette, Tone};
-pub(crate) use summary::{steps, summary};
+pub(crate) use summary::{Ending, steps, summary};
 pub(crate) use time::{ago, date, duration, now};
 pub(crate) use tree::tree;
 pub(crate) use width::{columns, fit, pad, pad_left, tame};

@@ -1,5 +1,7 @@
 //! How a run ended: what changed, how many steps ended how, how long it took, and what to do next.
 
+use std::path::Path;
+
 use windlass_model::{At, RunState, RunStatus, Status, StepRun};
 
 use super::{Palette, Tone, columns, counts, duration, failure, pad, run_tone, step_name, tame};
@@ -10,15 +12,28 @@ const NAMED: usize = 20;
 /// How many failures are shown.
 const FAILURES: usize = 10;
 
-/// How a run ended. `failures` says whether the failed steps are shown too, where nothing showed them before.
-pub(crate) fn summary(state: &RunState, id: &str, check: bool, failures: bool, palette: Palette) -> String {
+/// What a summary is told besides the run's state.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending<'a> {
+    /// The run's id, for what to type.
+    pub(crate) id: &'a str,
+    /// Whether the run only said what it would change.
+    pub(crate) check: bool,
+    /// Whether the failed steps are shown too, where nothing showed them before.
+    pub(crate) failures: bool,
+    /// The folder that paths are shown from.
+    pub(crate) folder: &'a Path,
+}
+
+/// How a run ended.
+pub(crate) fn summary(state: &RunState, ending: &Ending<'_>, palette: Palette) -> String {
     let mut text = String::new();
-    if failures {
+    if ending.failures {
         text.push_str(&failed_steps(state, palette));
     }
-    text.push_str(&changes(state, check, palette));
-    text.push_str(&format!("{}\n", headline(state, check, palette)));
-    for line in next_steps(state, id, check) {
+    text.push_str(&changes(state, ending, palette));
+    text.push_str(&format!("{}\n", headline(state, ending.check, palette)));
+    for line in next_steps(state, ending) {
         text.push_str(&format!("  {line}\n"));
     }
     text
@@ -47,17 +62,17 @@ fn failed_steps(state: &RunState, palette: Palette) -> String {
     text
 }
 
-fn changes(state: &RunState, check: bool, palette: Palette) -> String {
+fn changes(state: &RunState, ending: &Ending<'_>, palette: Palette) -> String {
     let changed: Vec<(String, String)> = steps(state)
         .filter(|(_, run)| run.status() == Some(Status::Changed))
-        .map(|(at, run)| (step_name(state.plan(), at), what(run)))
+        .map(|(at, run)| (step_name(state.plan(), at), what(run, ending.folder)))
         .collect();
     if changed.is_empty() {
         return String::new();
     }
     let wide = changed.iter().take(NAMED).map(|(name, _)| columns(name)).max().unwrap_or(0);
     let mut text =
-        format!("{}\n", palette.paint(Tone::Strong, if check { "Would change:" } else { "Changed:" }));
+        format!("{}\n", palette.paint(Tone::Strong, if ending.check { "Would change:" } else { "Changed:" }));
     for (name, what) in changed.iter().take(NAMED) {
         let line = format!("{}  {}", pad(name, wide), palette.paint(Tone::Faint, what));
         text.push_str(&format!("  {} {}\n", palette.paint(Tone::Change, "✚"), line.trim_end()));
@@ -69,11 +84,15 @@ fn changes(state: &RunState, check: bool, palette: Palette) -> String {
     text
 }
 
-/// What a step changed, where its result names it.
-fn what(run: &StepRun) -> String {
+/// What a step changed, where its result names it: a path, shown from `folder`.
+fn what(run: &StepRun, folder: &Path) -> String {
     let Some(detail) = &run.detail else { return String::new() };
     let name = ["dest", "path"].iter().find_map(|key| detail.result.get(*key)?.as_str());
-    name.map(tame).unwrap_or_default()
+    let inside = |name: &str| {
+        let rest = Path::new(name).strip_prefix(folder).ok()?.to_str()?;
+        (!rest.is_empty()).then(|| rest.to_owned())
+    };
+    name.map(|name| tame(&inside(name).unwrap_or_else(|| name.to_owned()))).unwrap_or_default()
 }
 
 fn headline(state: &RunState, check: bool, palette: Palette) -> String {
@@ -102,8 +121,9 @@ pub(super) fn usage(state: &RunState) -> String {
     format!("  tokens={}{money}", state.used.tokens)
 }
 
-fn next_steps(state: &RunState, id: &str, check: bool) -> Vec<String> {
-    if check {
+fn next_steps(state: &RunState, ending: &Ending<'_>) -> Vec<String> {
+    let id = ending.id;
+    if ending.check {
         return Vec::new();
     }
     let mut lines = Vec::new();
@@ -140,11 +160,16 @@ mod tests {
     use super::*;
     use crate::fixture::{Story, shape};
 
+    fn shown(story: &Story, failures: bool) -> String {
+        let ending = Ending { id: "r1", check: false, failures, folder: Path::new("/work/site") };
+        summary(&story.state, &ending, Palette::PLAIN)
+    }
+
     #[test]
     fn a_failed_run_says_what_changed_and_how_to_go_on() {
         let story = Story::failed();
         assert_eq!(
-            summary(&story.state, "r1", false, false, Palette::PLAIN),
+            shown(&story, false),
             "\
 Changed:
   ✚ compile/run
@@ -156,7 +181,7 @@ release failed in 14s  ok=1 changed=2 skipped=1 failed=1
   windlass runs logs r1  see the output of its steps
 "
         );
-        assert!(summary(&story.state, "r1", false, true, Palette::PLAIN).starts_with("✗ test/run failed"));
+        assert!(shown(&story, true).starts_with("✗ test/run failed"));
     }
 
     #[test]
@@ -165,7 +190,7 @@ release failed in 14s  ok=1 changed=2 skipped=1 failed=1
         story.start().begin("a/noop").finish("a/noop", Status::Ok).end("a", TaskEnd::Completed);
         story.tell(Event::RunFinished { status: RunStatus::Completed, error: None });
         assert_eq!(
-            summary(&story.state, "r1", false, true, Palette::PLAIN),
+            shown(&story, true),
             "shape completed in 4.0s  ok=1 changed=0 skipped=0 failed=0\n  windlass runs show r1\n"
         );
     }
@@ -175,7 +200,7 @@ release failed in 14s  ok=1 changed=2 skipped=1 failed=1
         let mut story = Story::release();
         story.start().ask("sign-off/approve", "Release?");
         story.tell(Event::RunInterrupted { reason: "SIGINT".into() });
-        let text = summary(&story.state, "r1", false, true, Palette::PLAIN);
+        let text = shown(&story, true);
         assert!(
             text.contains(
                 "  stopped by SIGINT\n  sign-off asks: Release?\n    windlass runs approve r1 sign-off\n"

@@ -3,10 +3,11 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 
-/// A duration in milliseconds: `0.3s`, `42s`, `3m07s`, `2h05m`, `3d04h`.
+/// A duration in milliseconds: `38ms`, `0.3s`, `42s`, `3m07s`, `2h05m`, `3d04h`.
 pub(crate) fn duration(ms: u64) -> String {
     let seconds = ms / 1000;
     match seconds {
+        0 if ms < 100 => format!("{ms}ms"),
         0..10 => format!("{}.{}s", seconds, ms % 1000 / 100),
         10..60 => format!("{seconds}s"),
         60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
@@ -53,7 +54,8 @@ mod tests {
     #[test]
     fn durations_have_two_units_at_most() {
         for (ms, want) in [
-            (0, "0.0s"),
+            (0, "0ms"),
+            (99, "99ms"),
             (340, "0.3s"),
             (9_999, "9.9s"),
             (42_000, "42s"),

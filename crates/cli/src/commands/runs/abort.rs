@@ -56,7 +56,9 @@ fn tell(store: &Store, id: &RunId, app: &App) -> Result<(), Error> {
     while store.is_driven(id) {
         if Instant::now() > until {
             let message = format!("run {id} was told to end, and has not ended yet");
-            return Err(Error::told(Code::NothingWaits, message).hint(format!("look with `windlass runs show {id}`")));
+            return Err(
+                Error::told(Code::NothingWaits, message).hint(format!("look with `windlass runs show {id}`"))
+            );
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -67,7 +69,8 @@ fn tell(store: &Store, id: &RunId, app: &App) -> Result<(), Error> {
 fn end(store: Store, id: &RunId, app: &App) -> Result<(), Error> {
     let runtime = compose::runtime(store)?;
     drive::block_on(async {
-        let options = RunOptions { commands: vec![Command::Abort { by: app.person() }], ..RunOptions::default() };
+        let options =
+            RunOptions { commands: vec![Command::Abort { by: app.person() }], ..RunOptions::default() };
         runtime.resume(id, options)?.wait().await?;
         Ok(())
     })

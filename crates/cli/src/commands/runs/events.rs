@@ -54,9 +54,14 @@ impl Args {
 
 fn line(plan: &Plan, _: &RunId, record: &Record, first: u64, palette: Palette) -> String {
     let seconds = record.time.saturating_sub(first) as f64 / 1000.0;
-    let time = palette.paint(Tone::Faint, &format!("{} {seconds:>9.3}", pad_left(&record.seq.to_string(), 5)));
+    let time =
+        palette.paint(Tone::Faint, &format!("{} {seconds:>9.3}", pad_left(&record.seq.to_string(), 5)));
     let place = record.event.at().map(|at| format!("  {}", step_name(plan, at))).unwrap_or_default();
-    format!("{time}  {}{place}{}\n", palette.paint(Tone::Strong, record.event.word()), palette.paint(Tone::Faint, &note(plan, &record.event)))
+    format!(
+        "{time}  {}{place}{}\n",
+        palette.paint(Tone::Strong, record.event.word()),
+        palette.paint(Tone::Faint, &note(plan, &record.event))
+    )
 }
 
 /// What an event says besides its word and its place.

@@ -103,12 +103,20 @@ fn output(store: &Store, name: &str, outcome: &Outcome, palette: Palette) -> Str
         let head = palette.paint(tone, &format!("{name} │"));
         whole.lines().for_each(|line| text.push_str(&format!("{head} {}\n", tame(line))));
         if lost > 0 {
-            text.push_str(&format!("{head} {}\n", palette.paint(Tone::Faint, &format!("… {lost} bytes were not kept"))));
+            text.push_str(&format!(
+                "{head} {}\n",
+                palette.paint(Tone::Faint, &format!("… {lost} bytes were not kept"))
+            ));
         }
     }
     if let Some(error) = outcome.error() {
         let head = palette.paint(Tone::Bad, &format!("{name} │"));
-        text.push_str(&format!("{head} {}: {} [{}]\n", outcome.status.word(), tame(&error.message), error.code));
+        text.push_str(&format!(
+            "{head} {}: {} [{}]\n",
+            outcome.status.word(),
+            tame(&error.message),
+            error.code
+        ));
     }
     text
 }

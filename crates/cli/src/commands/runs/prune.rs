@@ -46,7 +46,8 @@ impl Args {
             max_bytes: self.max_size,
             dry_run: self.dry_run,
         };
-        let pruned = app.existing_store()?.map(|store| store.prune(&rule, now())).transpose()?.unwrap_or_default();
+        let pruned =
+            app.existing_store()?.map(|store| store.prune(&rule, now())).transpose()?.unwrap_or_default();
         if app.json {
             app.out.json(&json!({ "runs": pruned.runs, "bytes": pruned.bytes, "dry_run": self.dry_run }))?;
             return Ok(Exit::Done);

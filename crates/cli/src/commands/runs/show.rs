@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::compose;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::render::{counts, failure, tree};
+use crate::render::{counts, failure, steps, tree};
 
 /// Shows a run: its tasks and steps, their states, times and outputs
 #[derive(Debug, clap::Args)]
@@ -42,6 +42,6 @@ impl Args {
 }
 
 fn failures(state: &RunState, app: &App) -> String {
-    let steps = crate::render::steps(state).filter(|(_, run)| run.status().is_some_and(|s| !s.is_success()));
+    let steps = steps(state).filter(|(_, run)| run.status().is_some_and(|s| !s.is_success()));
     steps.filter_map(|(at, _)| failure(state, at, app.ui.data)).map(|text| format!("\n{text}")).collect()
 }
