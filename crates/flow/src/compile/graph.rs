@@ -183,9 +183,14 @@ impl<'a> Graph<'a> {
         for need in &place.task.needs {
             needs.extend(self.need(need, place.space, problems));
         }
-        for (include, space) in &place.includes {
-            for need in &include.needs {
-                needs.extend(self.need(need, *space, problems));
+        for (depth, (include, space)) in place.includes.iter().enumerate() {
+            // What an include needs stands before its tasks; most of them get it through each other.
+            let beside = |need: &usize| {
+                let includes = &self.tasks[*need].includes;
+                includes.get(depth).is_some_and(|(other, _)| std::ptr::eq(*other, *include))
+            };
+            if !needs.iter().any(beside) {
+                needs.extend(include.needs.iter().flat_map(|need| self.need(need, *space, problems)));
             }
         }
         needs.into_iter().collect()

@@ -189,8 +189,11 @@ impl<'a> Cx<'a> {
 
     /// The plan, unless something is wrong.
     fn finish(self, mut draft: Draft) -> Result<Compiled, Error> {
-        let mut files = self.document.files.clone();
-        let mut blobs = BTreeMap::new();
+        let (mut files, mut blobs) = (BTreeMap::new(), BTreeMap::new());
+        for (name, (content, path)) in &self.document.files {
+            files.insert(name.clone(), content.clone());
+            blobs.insert(content.clone(), path.clone());
+        }
         for (_, context) in self.contexts.into_inner() {
             let (problems, own, contents) = context.finish();
             self.problems.extend(problems);

@@ -175,6 +175,7 @@ impl<'c, 'a> Strand<'c, 'a> {
 
     /// An id for a step: its own, or one made of its name or its word.
     pub(super) fn id(&mut self, step: &Written, name: &str) -> StepId {
+        let name = if step.alone { "" } else { name };
         if let Some(id) = step.id.as_ref().filter(|_| !self.included) {
             match StepId::new(&id.value) {
                 Ok(id) => return id,

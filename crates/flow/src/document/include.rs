@@ -94,7 +94,8 @@ impl File<'_> {
             windlass_yaml::read_file(&path, &shelf.shown.join(&name).display().to_string(), shelf.limits)
                 .map_err(|problem| self.reader.note(self.unreadable(wanted, &problem)))
                 .ok()?;
-        shelf.files.borrow_mut().insert(shown, BlobId::of(source.text.as_bytes()));
+        let content = BlobId::of(source.text.as_bytes());
+        shelf.files.borrow_mut().insert(shown, (content, path));
         let node = windlass_yaml::parse(&source, shelf.limits)
             .map_err(|problems| shelf.problems.borrow_mut().extend(problems))
             .ok()?;

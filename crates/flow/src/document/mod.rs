@@ -13,6 +13,7 @@ mod task;
 mod vars;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,8 +58,9 @@ pub(crate) struct Document {
     pub policy: Policy,
     pub stages: Vec<Stage>,
     pub tasks: Vec<Entry>,
-    /// The included files, by the name that leads to each from the document's folder.
-    pub files: BTreeMap<String, BlobId>,
+    /// The included files, by the name that leads to each from the document's folder: what each holds, and
+    /// where it was read.
+    pub files: BTreeMap<String, (BlobId, PathBuf)>,
 }
 
 /// A group of tasks.
@@ -144,6 +146,8 @@ pub(crate) struct Block {
 #[derive(Debug)]
 pub(crate) struct Step {
     pub at: Location,
+    /// Whether it is all that its task does, and so has the task's name.
+    pub alone: bool,
     pub shared: Shared,
     pub id: Option<Placed<String>>,
     pub name: Option<Written>,

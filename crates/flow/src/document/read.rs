@@ -23,7 +23,7 @@ pub(super) struct Shelf<'a> {
     pub(super) open: RefCell<Vec<PathBuf>>,
     /// How many more files may be included: two includes in each of a few files would multiply.
     pub(super) left: Cell<u32>,
-    pub(super) files: RefCell<BTreeMap<String, BlobId>>,
+    pub(super) files: RefCell<BTreeMap<String, (BlobId, PathBuf)>>,
     pub(super) problems: RefCell<Diagnostics>,
 }
 

@@ -49,6 +49,7 @@ impl File<'_> {
         let input = Written { source: self.reader.source().clone(), node: Node::new(at.span, Kind::Null) };
         Step {
             at,
+            alone: false,
             shared: Shared::default(),
             id: None,
             name: None,

@@ -79,6 +79,7 @@ impl File<'_> {
                 self.deed(map, &mut step, &[SHARED, TASK, DEED]);
                 step.shared = Shared { chdir: task.shared.chdir.clone(), ..Shared::default() };
                 step.name = task.name.clone();
+                step.alone = true;
                 step.description.clone_from(&task.description);
                 task.body.push(Item::Step(Box::new(step)));
             }

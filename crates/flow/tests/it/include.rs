@@ -70,7 +70,7 @@ tasks:
     assert_eq!(test.more().when, ["env.CI is defined", "tasks['app.compile'].changed"]);
     assert_eq!(test.steps[0].more().environment["BY"], "{{ tasks['app.compile'].state }}");
     assert_eq!(test.more().tags, ["build"]);
-    assert_eq!((&*test.needs, &*ship.needs), (&[0, 2][..], &[0, 1][..]));
+    assert_eq!((&*compile.needs, &*test.needs, &*ship.needs), (&[2][..], &[0][..], &[0, 1][..]));
     assert_eq!(plan.inputs.files["shared/build.yaml"], BlobId::of(BUILD.as_bytes()));
 }
 

@@ -3,6 +3,7 @@
 mod backend;
 mod bad;
 mod compiled;
+mod good;
 mod include;
 mod limits;
 mod properties;
