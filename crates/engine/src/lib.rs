@@ -1,4 +1,47 @@
 //! The heart of Windlass: one engine that runs plans durably, whatever face they come from.
+//!
+//! A program of its own needs no document, no terminal, no home folder and no global state: it registers what
+//! steps can do, makes a plan, starts it, and hears how it ended. After a crash, `Runtime::resume` goes on from
+//! the journal.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use serde_json::json;
+//! use windlass_engine::{Action, ActionFuture, Compiled, Output, RunOptions, Runtime, StepContext};
+//! use windlass_model::{Draft, RunStatus, Step, StepId, TaskDraft, TaskId};
+//!
+//! struct Greet;
+//!
+//! impl Action for Greet {
+//!     fn name(&self) -> &str {
+//!         "greet"
+//!     }
+//!     fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a> {
+//!         Box::pin(async move { Ok(Output::ok(true).with("msg", format!("hello {}", step.input["whom"]))) })
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut draft = Draft::new("greetings", "workflow/dag");
+//! for (id, need) in [("one", None), ("two", Some("one"))] {
+//!     let step = Step::new(StepId::new("greet")?, "greet", json!({ "whom": id }));
+//!     let mut task = TaskDraft::new(TaskId::new(id)?).step(step);
+//!     task.needs.extend(need.map(TaskId::new).transpose()?);
+//!     draft.tasks.push(task);
+//! }
+//! let compiled = Compiled { plan: draft.finish()?, root: "/".into(), blobs: Default::default(), warnings: vec![] };
+//! let runtime = Runtime::builder().action(Arc::new(Greet)).build()?;
+//! let finished = tokio::runtime::Runtime::new()?
+//!     .block_on(async { runtime.start(compiled, RunOptions::default())?.wait().await })?;
+//! assert_eq!(finished.state.status, RunStatus::Completed);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! * `dispatch` decides: a synchronous machine without time, threads or network.
+//! * `run` does: the driver around it, the executors of steps, the handle in front, the runtime.
+//! * `lifecycle` takes a request from its document to its cleanup, in eight phases.
+//! * `action`, `compile`, `backend` are what faces bring: what steps do, what words mean, who makes plans.
 
 mod action;
 mod backend;
