@@ -35,3 +35,24 @@ impl Invoker {
         if SIGNS.iter().any(set) { Invoker::Ci } else { Invoker::Local }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ci_system_says_so_in_the_environment() {
+        let cases = [
+            (vec![], Invoker::Local),
+            (vec![("CI", "true")], Invoker::Ci),
+            (vec![("CI", "false")], Invoker::Local),
+            (vec![("CI", ""), ("HOME", "/home/ci")], Invoker::Local),
+            (vec![("GITLAB_CI", "1")], Invoker::Ci),
+            (vec![("JENKINS_URL", "https://ci.example.org")], Invoker::Ci),
+        ];
+        for (env, want) in cases {
+            let set = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            assert_eq!(Invoker::detect(&set), want, "{env:?}");
+        }
+    }
+}

@@ -9,6 +9,9 @@ use windlass_model::CleanupEntry;
 
 use super::{CleanupFuture, CleanupHandler, CleanupReport, CleanupStack};
 
+/// How long an entry has to end by itself once it was told that its time is over.
+const LAST_WORD: Duration = Duration::from_millis(50);
+
 /// What a closure's entry does.
 pub(super) type Call = Box<dyn FnOnce(CancellationToken) -> CleanupFuture<'static> + Send>;
 
@@ -70,22 +73,27 @@ async fn alone<F>(
 where
     F: Future<Output = Result<(), String>> + Send,
 {
-    let cancel = CancellationToken::new();
-    let (soft, hard) = (cancel.clone(), cancel.clone());
+    let (told, given_up) = (CancellationToken::new(), CancellationToken::new());
+    let (cancel, dropped) = (told.clone(), given_up.clone());
     let runtime = tokio::runtime::Handle::current();
-    let thread = tokio::task::spawn_blocking(move || {
+    let mut thread = tokio::task::spawn_blocking(move || {
         runtime.block_on(async move {
             tokio::select! {
-                result = work(soft) => result,
-                () = hard.cancelled() => Err("it was given up".to_owned()),
+                result = work(cancel) => result,
+                () = dropped.cancelled() => Err("it was given up".to_owned()),
             }
         })
     });
-    match tokio::time::timeout(timeout, thread).await {
+    match tokio::time::timeout(timeout, &mut thread).await {
         Ok(Ok(result)) => result,
-        Ok(Err(panic)) => Err(crate::error::panic_text(panic.into_panic())),
+        Ok(Err(gone)) => Err(match gone.try_into_panic() {
+            Ok(panic) => crate::error::panic_text(panic),
+            Err(_) => "the program ended first".to_owned(),
+        }),
         Err(_) => {
-            cancel.cancel();
+            told.cancel();
+            tokio::time::timeout(LAST_WORD, thread).await.ok();
+            given_up.cancel();
             Err(format!("it took longer than {} ms", timeout.as_millis()))
         }
     }

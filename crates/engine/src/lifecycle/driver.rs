@@ -8,11 +8,12 @@ use windlass_yaml::Limits;
 
 use super::check_keys;
 use super::guard::{Guard, guarded};
+use super::resume::secrets;
 use crate::capability::{check_required, derive_required};
 use crate::cleanup::{CleanupReport, CleanupStack, TOTAL_TIMEOUT};
 use crate::{
     Backend, BackendKey, Compiled, Document, Error, Finished, Mode, Phase, Request, Run, RunOptions, Runtime,
-    Secrets, Stop,
+    Stop,
 };
 
 /// A request on its way through the phases; `P` is how far it has come.
@@ -314,7 +315,7 @@ impl Lifecycle<Planned> {
             return Err(refused.during(Phase::Execute, Some(&key)));
         }
         if !compiled.plan.secrets.is_empty() {
-            options.secrets = Arc::new(secrets(&compiled, request, &key).await?);
+            options.secrets = Arc::new(secrets(&compiled.plan, &request.env, compiled.root.clone()).await?);
         }
         options.invoker = request.invoker;
         options.mode = Mode { check: request.check, diff: request.diff };
@@ -325,15 +326,6 @@ impl Lifecycle<Planned> {
         })?;
         Ok(Lifecycle { common, phase: Running { key, compiled, run: Reins(run) } })
     }
-}
-
-/// Gets the secrets of a plan on a thread where that may take its time.
-async fn secrets(compiled: &Arc<Compiled>, request: &Request, key: &BackendKey) -> Result<Secrets, Error> {
-    let (compiled, env, key) = (compiled.clone(), request.env.clone(), key.clone());
-    let resolved = tokio::task::spawn_blocking(move || {
-        guarded(Phase::Prepare, Some(&key), || Secrets::resolve(&compiled.plan.secrets, &env, &compiled.root))
-    });
-    resolved.await.unwrap_or_else(|gone| Err(Error::Panic(gone.to_string())))
 }
 
 impl Lifecycle<Running> {

@@ -24,12 +24,14 @@
 //!
 //! * `driver`: the phases; `guard`: why the cleanup always runs.
 //! * `hooks`: [`run`], which takes a request through all of them.
+//! * `resume`: the way of a run that goes on, which needs no document.
 //! * `keys`: whether each state key that is read is written before.
 
 mod driver;
 mod guard;
 mod hooks;
 mod keys;
+mod resume;
 
 pub use driver::{
     Ended, Executed, Lifecycle, Loaded, New, Planned, Prepared, Report, Reported, Resolved, Running,
@@ -37,3 +39,4 @@ pub use driver::{
 };
 pub use hooks::{Hooks, run};
 pub use keys::check_keys;
+pub use resume::resume;

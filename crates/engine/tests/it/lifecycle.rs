@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
-use windlass_engine::lifecycle::{Hooks, Report, run};
+use windlass_engine::lifecycle::{Hooks, Report, resume, run};
 use windlass_engine::{
     Backend, BackendKey, Capability, CleanupReport, CleanupStack, Compiled, Document, Error, Lifecycle,
     Loaded, Phase, Request, Run, RunOptions, Runtime, Stop,
@@ -230,6 +230,31 @@ async fn secrets_are_had_before_anything_is_durable() {
     let mut set = request("scripted: yes");
     set.env.insert("RELEASE_TOKEN".into(), "hunter22".into());
     assert!(run(&runtime, set, &mut ()).await.unwrap().outcome.is_ok());
+}
+
+#[tokio::test]
+async fn a_resumed_run_gets_its_secrets_again_or_fails_in_prepare() {
+    let mut backend =
+        Scripted::new(vec![task("a", &[], json!({"sleep": 10_000, "say": "{{ secrets.token }}"}))]);
+    backend.draft.secrets.insert("token".into(), SecretRef::Env("RELEASE_TOKEN".into()));
+    let runtime = runtime(&backend);
+    let set =
+        Request { env: [("RELEASE_TOKEN".into(), "hunter22".into())].into(), ..request("scripted: yes") };
+    let begun = Lifecycle::new(&runtime, set.clone());
+    let planned =
+        begun.load().unwrap().resolve().unwrap().validate().unwrap().prepare().unwrap().plan().unwrap();
+    let running = planned.start(RunOptions::default()).await.unwrap();
+    let id = running.run().id().clone();
+    running.run().stop(Stop::Cancel, "a signal");
+    drop(running.wait().await);
+    let error = resume(&runtime, &id, &BTreeMap::new(), RunOptions::default()).await.unwrap_err().to_string();
+    assert!(error.starts_with("prepare[workflow/scripted]: secret \"token\" cannot be had"), "{error}");
+    let run = resume(&runtime, &id, &set.env, RunOptions::default()).await.unwrap();
+    run.abort("a person");
+    let status = run.wait().await.unwrap().state.status;
+    assert_eq!(status, RunStatus::Aborted);
+    let error = resume(&runtime, &id, &BTreeMap::new(), RunOptions::default()).await.unwrap_err();
+    assert_eq!(error.code(), Some(Code::NotResumable));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod determinism;
+mod cleanup;
 mod graphs;
 mod lifecycle;
 mod regression_state;
