@@ -46,8 +46,10 @@ pub(super) struct Graph<'a> {
     spaces: Vec<Space>,
     /// Whole ids.
     ids: HashMap<String, usize>,
-    /// For tasks that were asked about, all that is upstream.
-    upstream: RefCell<HashMap<usize, Rc<Vec<bool>>>>,
+    /// For each task, those that need it.
+    dependents: Vec<Vec<usize>>,
+    /// For tasks that were asked about, whether each task is downstream of it.
+    downstream: RefCell<HashMap<usize, Rc<Vec<bool>>>>,
 }
 
 /// Circles that are told; a document with more is told the rest when these are gone.
@@ -60,7 +62,8 @@ impl<'a> Graph<'a> {
             tasks: Vec::new(),
             spaces: vec![root],
             ids: HashMap::new(),
-            upstream: RefCell::default(),
+            dependents: Vec::new(),
+            downstream: RefCell::default(),
         };
         let mut here = Here { stage: None, includes: Vec::new(), space: 0 };
         graph.add_all(&document.tasks, &mut here, problems);
@@ -72,6 +75,7 @@ impl<'a> Graph<'a> {
             graph.tasks[task].needs = graph.needs_of(task, problems);
         }
         graph.tell_circles(problems);
+        graph.dependents = graph.dependents();
         graph
     }
 
@@ -200,6 +204,7 @@ impl<'a> Graph<'a> {
         match self.resolve(space, &need.value) {
             Some(Target::Task(task)) => vec![task],
             Some(Target::Include(tasks)) => tasks.to_vec(),
+            None if problems.is_full() => Vec::new(),
             None => {
                 let message = format!("`needs`: there is no task `{}`", need.value);
                 let wrong = problem(Code::MissingNeed, &need.at, message);
@@ -256,10 +261,7 @@ impl<'a> Graph<'a> {
     /// One circle of tasks, each needing the next one and the last the first; it begins with the first by id.
     fn circle(&self) -> Option<Vec<usize>> {
         let mut waiting: Vec<usize> = self.tasks.iter().map(|task| task.needs.len()).collect();
-        let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); self.tasks.len()];
-        for (number, task) in self.tasks.iter().enumerate() {
-            task.needs.iter().for_each(|&need| dependents[need].push(number));
-        }
+        let dependents = self.dependents();
         let mut ready: Vec<usize> = (0..self.tasks.len()).filter(|&task| waiting[task] == 0).collect();
         while let Some(task) = ready.pop() {
             for &next in &dependents[task] {
@@ -285,25 +287,26 @@ impl<'a> Graph<'a> {
         Some(circle)
     }
 
-    /// Whether `task` waits for `other`, directly or through others.
-    pub(super) fn is_upstream(&self, other: usize, task: usize) -> bool {
-        self.tasks[task].needs.binary_search(&other).is_ok() || self.upstream(task)[other]
+    fn dependents(&self) -> Vec<Vec<usize>> {
+        let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); self.tasks.len()];
+        for (number, task) in self.tasks.iter().enumerate() {
+            task.needs.iter().for_each(|&need| dependents[need].push(number));
+        }
+        dependents
     }
 
-    /// For each task, whether it is upstream of `task`.
-    pub(super) fn upstream(&self, task: usize) -> Rc<Vec<bool>> {
-        if let Some(known) = self.upstream.borrow().get(&task) {
+    /// Whether `task` waits for `other`, directly or through others.
+    pub(super) fn is_upstream(&self, other: usize, task: usize) -> bool {
+        self.tasks[task].needs.binary_search(&other).is_ok() || self.downstream(other)[task]
+    }
+
+    /// For each task, whether it is downstream of `task`. Few tasks are named from afar, and mostly by many.
+    fn downstream(&self, task: usize) -> Rc<Vec<bool>> {
+        if let Some(known) = self.downstream.borrow().get(&task) {
             return known.clone();
         }
-        let mut found = vec![false; self.tasks.len()];
-        let mut open = self.tasks[task].needs.clone();
-        while let Some(next) = open.pop() {
-            if !std::mem::replace(&mut found[next], true) {
-                open.extend(&self.tasks[next].needs);
-            }
-        }
-        let found = Rc::new(found);
-        let mut known = self.upstream.borrow_mut();
+        let found = Rc::new(reach(self.tasks.len(), task, |task| &self.dependents[task]));
+        let mut known = self.downstream.borrow_mut();
         // A set has a byte for each task of the document: of a large one only a few are kept.
         if known.len() * found.len() > 1 << 24 {
             known.clear();
@@ -311,6 +314,23 @@ impl<'a> Graph<'a> {
         known.insert(task, found.clone());
         found
     }
+
+    /// For each task, whether it is upstream of `task`.
+    pub(super) fn upstream(&self, task: usize) -> Vec<bool> {
+        reach(self.tasks.len(), task, |task| &self.tasks[task].needs)
+    }
+}
+
+/// Which of so many can be reached from one.
+fn reach<'g>(count: usize, from: usize, next: impl Fn(usize) -> &'g [usize]) -> Vec<bool> {
+    let mut found = vec![false; count];
+    let mut open = next(from).to_vec();
+    while let Some(task) = open.pop() {
+        if !std::mem::replace(&mut found[task], true) {
+            open.extend(next(task));
+        }
+    }
+    found
 }
 
 /// Where in a document tasks are being added.

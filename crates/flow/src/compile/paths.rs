@@ -66,6 +66,9 @@ impl<'a> Cx<'a> {
     }
 
     fn tell_unknown(&self, view: &View<'a>, name: &str, at: &Location) {
+        if self.problems.is_full() {
+            return;
+        }
         let wrong = problem(Code::UnknownVariable, at, format!("`{name}` is not known here"));
         let known = view.names();
         let hint = match nearest(name, known.iter().copied()) {
@@ -110,6 +113,9 @@ impl<'a> Cx<'a> {
     }
 
     fn tell_no_task(&self, space: usize, id: &str, include: bool, at: &Location) {
+        if self.problems.is_full() {
+            return;
+        }
         let wrong = problem(Code::UnknownTask, at, format!("there is no task `{id}`"));
         let hint = match (include, self.graph.cut_short(id), self.graph.nearest(space, id)) {
             (true, Some(whole), _) => {

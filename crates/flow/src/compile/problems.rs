@@ -8,6 +8,12 @@ use windlass_model::{Code, Diagnostic, Diagnostics, Location, Span};
 /// What tells two problems apart.
 type Key = (Code, String, Span, String);
 
+/// Problems that are kept: what comes after so many is left unsaid.
+const KEPT: usize = 1000;
+
+/// Problems that are shown, the first by their places.
+const SHOWN: usize = 100;
+
 /// Collects problems.
 #[derive(Default)]
 pub(super) struct Problems {
@@ -16,8 +22,16 @@ pub(super) struct Problems {
 }
 
 impl Problems {
+    /// Whether there are so many that nobody reads more: then none is worth a search for a near name.
+    pub(super) fn is_full(&self) -> bool {
+        self.seen.borrow().len() >= KEPT
+    }
+
     /// Notes a problem, unless it was noted before.
     pub(super) fn note(&self, problem: Diagnostic) {
+        if self.is_full() {
+            return;
+        }
         let (name, span) = match &problem.location {
             Some(at) => (at.source.name.clone(), at.span),
             None => (String::new(), Span::default()),
@@ -39,7 +53,15 @@ impl Problems {
             all.push(if problem.hint.is_some() { problem } else { problem.hint(page) });
         }
         all.sort();
-        all
+        if all.len() <= SHOWN {
+            return all;
+        }
+        let more = all.len() - SHOWN;
+        let mut shown = Diagnostics::default();
+        all.into_iter().take(SHOWN).for_each(|problem| shown.push(problem));
+        let rest = Diagnostic::new(Code::TooBig, format!("{more} or more other problems are not shown"));
+        shown.push(rest.hint("mend these first"));
+        shown
     }
 }
 

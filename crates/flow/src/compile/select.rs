@@ -23,7 +23,7 @@ impl<'a> Cx<'a> {
             });
             return vec![false; tasks.len()];
         };
-        self.graph.upstream(number).to_vec()
+        self.graph.upstream(number)
     }
 
     /// For each task, whether tags leave out all of its steps.

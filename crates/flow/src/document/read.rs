@@ -23,6 +23,8 @@ pub(super) struct Shelf<'a> {
     pub(super) open: RefCell<Vec<PathBuf>>,
     /// How many more files may be included: two includes in each of a few files would multiply.
     pub(super) left: Cell<u32>,
+    /// How many blocks and included lists are open around the present step, over all files.
+    pub(super) depth: Cell<u32>,
     pub(super) files: RefCell<BTreeMap<String, (BlobId, PathBuf)>>,
     pub(super) problems: RefCell<Diagnostics>,
 }
@@ -53,6 +55,7 @@ pub(crate) fn read(
         shown: Path::new(&source.name).parent().map(Path::to_path_buf).unwrap_or_default(),
         open: RefCell::default(),
         left: Cell::new(MAX_INCLUDES),
+        depth: Cell::new(0),
         files: RefCell::default(),
         problems: RefCell::default(),
     };

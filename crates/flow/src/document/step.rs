@@ -9,6 +9,9 @@ use super::keywords::{BLOCK, DEED, INCLUDE, Key, SHARED, STEP};
 use super::read::{File, cut, short};
 use super::{Item, Placed, Repeat, Shared, Step, Until, Written, condition, elsewhere, policy, vars};
 
+/// How deep blocks and includes may stand in each other. It bounds the recursion over them.
+const MAX_DEPTH: u32 = 32;
+
 /// What `loop_control` says.
 #[derive(Default)]
 struct Control {
@@ -23,11 +26,10 @@ impl File<'_> {
     pub(super) fn item(&self, node: &Node) -> Option<Item> {
         let mut map = self.reader.map(node)?;
         elsewhere::refuse(self.reader, &mut map);
-        if map.key_span("block").is_some() {
-            return self.block(map).map(|block| Item::Block(Box::new(block)));
-        }
-        if map.key_span("include").is_some() {
-            return self.include_steps(map).map(|block| Item::Block(Box::new(block)));
+        for key in ["block", "include"] {
+            if map.key_span(key).is_some() {
+                return self.nested(map, node);
+            }
         }
         for key in ["rescue", "always"] {
             if let Some(span) = map.key_span(key) {
@@ -42,6 +44,24 @@ impl File<'_> {
         self.deed(&mut map, &mut step, &[SHARED, STEP, DEED, BLOCK, INCLUDE]);
         self.finish(map, &[SHARED, STEP, DEED, BLOCK, INCLUDE], true);
         Some(Item::Step(Box::new(step)))
+    }
+
+    /// A block or an include: each file is only so deep, but files include files.
+    fn nested(&self, map: Map<'_, '_>, node: &Node) -> Option<Item> {
+        let depth = &self.shelf.depth;
+        if depth.get() == MAX_DEPTH {
+            let at = opening(self.reader, node);
+            let message = format!("blocks and includes stand more than {MAX_DEPTH} deep in each other");
+            self.reader.note(self.reader.problem(Code::TooBig, at.span, message).hint("nest them less"));
+            return None;
+        }
+        depth.set(depth.get() + 1);
+        let block = match map.key_span("block") {
+            Some(_) => self.block(map),
+            None => self.include_steps(map),
+        };
+        depth.set(depth.get() - 1);
+        block.map(|block| Item::Block(Box::new(block)))
     }
 
     /// A step of which nothing is known yet.

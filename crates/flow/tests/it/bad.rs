@@ -52,9 +52,12 @@ fn every_bad_document_is_told_what_is_wrong_with_it() {
     let mut different = Vec::new();
     for path in documents() {
         let (told, golden) = (told(&path), path.with_extension("golden"));
+        if fs::read_to_string(&golden).unwrap_or_default() == told {
+            continue;
+        }
         if bless {
             fs::write(&golden, &told).expect("it can be written");
-        } else if fs::read_to_string(&golden).unwrap_or_default() != told {
+        } else {
             different.push(format!("{}:\n{told}", path.display()));
         }
     }
