@@ -2,8 +2,8 @@
 // In a test a panic is how a failure is told.
 #![allow(clippy::unwrap_used)]
 
-mod determinism;
 mod cleanup;
+mod determinism;
 mod graphs;
 mod lifecycle;
 mod regression_state;
