@@ -1,5 +1,6 @@
 //! The journal in SQLite: one writer thread that commits all that waits in one go, and readers beside it.
 
+mod changes;
 mod reader;
 mod schema;
 mod writer;
@@ -81,7 +82,7 @@ fn connect(path: &Path) -> Result<Connection> {
 impl Journal for Sqlite {
     fn create(&self, run: &NewRun) -> Result<()> {
         let run = run.clone();
-        self.writer.call(move |db| writer::create(db, &run))
+        self.writer.call(move |db| changes::create(db, &run))
     }
 
     fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Position> {
@@ -144,7 +145,7 @@ impl Journal for Sqlite {
 
     fn post(&self, run: &RunId, command: &Value) -> Result<u64> {
         let (run, command) = (run.clone(), command.to_string());
-        self.writer.call(move |db| writer::post(db, &run, &command))
+        self.writer.call(move |db| changes::post(db, &run, &command))
     }
 
     fn posted(&self, run: &RunId, after: u64) -> Result<Vec<Posted>> {
@@ -153,7 +154,7 @@ impl Journal for Sqlite {
 
     fn settle(&self, run: &RunId, through: u64) -> Result<()> {
         let run = run.clone();
-        self.writer.call(move |db| writer::settle(db, &run, through))
+        self.writer.call(move |db| changes::settle(db, &run, through))
     }
 
     fn refer(&self, run: &RunId, blob: &BlobId, bytes: u64) -> Result<()> {
@@ -179,11 +180,11 @@ impl Journal for Sqlite {
     fn delete(&self, run: &RunId) -> Result<()> {
         self.tails.lock().unwrap_or_else(PoisonError::into_inner).remove(run);
         let run = run.clone();
-        self.writer.call(move |db| writer::delete(db, &run))
+        self.writer.call(move |db| changes::delete(db, &run))
     }
 
     fn compact(&self) -> Result<()> {
-        self.writer.call(writer::compact)
+        self.writer.call(changes::compact)
     }
 
     fn verify(&self) -> Result<Vec<String>> {
