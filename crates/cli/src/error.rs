@@ -107,7 +107,7 @@ impl Error {
         json!({
             "error": {
                 "code": first.map(|problem| problem.code),
-                "message": self.to_string(),
+                "message": first.map(|problem| &problem.message),
                 "hint": first.and_then(|problem| problem.hint.clone()),
                 "problems": problems.iter().map(problem_json).collect::<Vec<_>>(),
             }

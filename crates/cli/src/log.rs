@@ -23,6 +23,11 @@ impl Log {
         Self { level, format, screen }
     }
 
+    /// Whether programs read it.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
     /// Writes one diagnostic with its fields, if it is important enough.
     pub(crate) fn write(&self, level: Level, message: &str, fields: &[(&str, &dyn Display)]) {
         if level > self.level || self.level == Level::Off {

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use app::App;
-use args::{Args, Level};
+use args::Args;
 use error::Error;
 use exit::Exit;
 use ui::Ui;
@@ -63,7 +63,6 @@ fn go(args: Args, env: BTreeMap<String, String>) -> Exit {
 
 fn fail(error: &Error, ui: &Ui) -> Exit {
     ui.problems(&error.diagnostics());
-    ui.log(Level::Error, &error.to_string(), &[]);
     error.exit()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::Arc;
 
-use windlass_model::Diagnostics;
+use windlass_model::{Diagnostic, Diagnostics};
 
 use crate::args::{Globals, Level, When};
 use crate::live::Screen;
@@ -76,14 +76,27 @@ impl Ui {
         self.screen.print(text);
     }
 
-    /// Shows problems with their places.
+    /// Shows problems with their places; as diagnostics where a program reads them.
     pub(crate) fn problems(&self, problems: &Diagnostics) {
+        if self.log.is_json() {
+            return problems.iter().for_each(|problem| self.log_problem(problem));
+        }
         self.complain(&render::diagnostics(problems, self.palette, self.width()));
+    }
+
+    fn log_problem(&self, problem: &Diagnostic) {
+        let place = problem.location.as_ref().map(ToString::to_string).unwrap_or_default();
+        let hint = problem.hint.clone().unwrap_or_default();
+        let fields: [(&str, &dyn std::fmt::Display); 3] =
+            [("code", &problem.code), ("place", &place), ("hint", &hint)];
+        self.log.write(Level::Error, &problem.message, &fields);
     }
 
     /// Says what is worth a look.
     pub(crate) fn warn(&self, text: &str) {
-        if self.volume > Volume::Quiet {
+        if self.log.is_json() {
+            self.log.write(Level::Warn, text, &[]);
+        } else if self.volume > Volume::Quiet {
             self.screen.print(&format!("{} {text}", self.palette.paint(Tone::Change, "warning:")));
         }
     }

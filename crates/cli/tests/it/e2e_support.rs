@@ -1,0 +1,46 @@
+//! What the end-to-end tests share: the program, and documents.
+
+use windlass_testkit::TestEnv;
+
+/// The program under test.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_windlass");
+
+/// A fresh environment.
+pub(crate) fn env() -> TestEnv {
+    TestEnv::new(PROGRAM)
+}
+
+/// An environment with one document, `w.yaml`.
+pub(crate) fn with(document: &str) -> TestEnv {
+    let env = env();
+    env.file("w.yaml", document);
+    env
+}
+
+/// The folder of the repository.
+pub(crate) fn repository() -> std::path::PathBuf {
+    let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in crates/");
+    crates.parent().expect("crates/ lies in the repository").to_owned()
+}
+
+/// Copies a folder of the repository into the project of `env`.
+pub(crate) fn copy(env: &TestEnv, folder: &str) {
+    let root = repository();
+    let mut folders = vec![root.join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("the folder can be read") {
+            let path = entry.expect("the folder can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(&root).expect("it lies below").to_string_lossy().into_owned();
+                env.file(&name, std::fs::read(&path).expect("the file can be read"));
+            }
+        }
+    }
+}
+
+/// The lines of a file, none where it is not there.
+pub(crate) fn lines(env: &TestEnv, file: &str) -> usize {
+    env.read(file).map_or(0, |text| text.lines().count())
+}

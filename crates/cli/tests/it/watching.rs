@@ -1,0 +1,165 @@
+//! Runs while they go on: signals, approvals from elsewhere, following, and the live view on a terminal.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use windlass_testkit::{Signal, TestEnv};
+
+use super::env;
+
+const SLOW: &str = r#"
+workflow: slow
+tasks:
+  - id: first
+    run: touch begun; sleep 0.6; echo done > first
+  - id: second
+    needs: [first]
+    run: echo done > second
+"#;
+
+const ASKS: &str = r#"
+workflow: asks
+tasks:
+  - id: sign-off
+    approve: "Release?"
+  - id: ship
+    needs: [sign-off]
+    run: echo shipped > shipped
+"#;
+
+#[test]
+fn the_first_signal_lets_running_steps_finish() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let env = env();
+        env.file("a.yaml", SLOW);
+        let mut run = env.call(["run", "a.yaml"]).start();
+        run.until("the first step runs", || env.has("begun"));
+        run.signal(signal);
+        let output = run.wait();
+        assert!(output.status(2).stdout().contains("windlass resume"), "{}", output.stdout());
+        output.says("stopping: running steps may finish");
+        assert!(env.has("first") && !env.has("second"));
+        env.run(["resume"]).success();
+        assert!(env.has("second"));
+    }
+}
+
+#[test]
+fn the_second_signal_ends_running_steps() {
+    let env = env();
+    env.file("a.yaml", "workflow: x\ntasks:\n  - { id: a, run: 'touch begun; sleep 60' }\n");
+    let mut run = env.call(["run", "a.yaml"]).start();
+    run.until("the step runs", || env.has("begun"));
+    run.signal(Signal::INT);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    run.signal(Signal::INT);
+    run.wait().status(2).says("ending running steps");
+}
+
+fn asking(env: &TestEnv) -> bool {
+    let shown = env.run(["runs", "events", "latest", "--events"]);
+    shown.code() == Some(0) && shown.stdout().contains("approval_asked")
+}
+
+#[test]
+fn another_process_approves_rejects_and_aborts() {
+    for (verb, code) in [("approve", 0), ("reject", 1), ("abort", 1)] {
+        let env = env();
+        env.file("a.yaml", ASKS);
+        let mut run = env.call(["run", "a.yaml"]).start();
+        run.until("it asks", || asking(&env));
+        env.run(["runs", verb, "latest"]).success();
+        run.wait().status(code).says("sign-off/approve  asks: Release?");
+        assert_eq!(env.has("shipped"), verb == "approve", "{verb}");
+    }
+}
+
+#[test]
+fn an_answer_to_a_stopped_run_is_heard_when_it_goes_on() {
+    let env = env();
+    env.file("a.yaml", ASKS);
+    let mut run = env.call(["run", "a.yaml"]).start();
+    run.until("it asks", || asking(&env));
+    run.signal(Signal::TERM);
+    assert!(run.wait().status(2).stdout().contains("windlass runs approve"), "it says how to answer");
+    env.run(["runs", "approve", "latest", "sign-off", "--note", "fine"]).success().says("windlass resume");
+    env.run(["resume"]).success().says("approved by").says("fine");
+    assert!(env.has("shipped"));
+    env.run(["runs", "approve", "latest"]).status(1).says("WL0905");
+}
+
+#[test]
+fn a_run_that_nobody_drives_can_be_aborted() {
+    let env = env();
+    env.file("a.yaml", super::FAILS_ONCE);
+    env.run(["run", "a.yaml"]).status(1);
+    env.run(["runs", "abort", "latest"]).success().says("is aborted");
+    env.run(["resume"]).success().says("nothing to resume");
+    assert_eq!(env.run(["runs", "show", "latest", "--json"]).json()["state"], "aborted");
+}
+
+#[test]
+fn logs_are_followed_to_the_end_of_the_run() {
+    let env = env();
+    env.file("a.yaml", "workflow: x\ntasks:\n  - { id: a, run: 'touch begun; sleep 0.5; echo late' }\n");
+    let mut run = env.call(["run", "a.yaml"]).start();
+    run.until("the step runs", || env.has("begun"));
+    let logs = env.run(["runs", "logs", "latest", "-f"]);
+    assert_eq!(logs.success().stdout(), "a/run │ late\n");
+    run.wait().success();
+}
+
+/// The program on a terminal of its own: what it writes there, until it ends. `key` is typed once it asks.
+fn on_terminal(env: &TestEnv, args: &[&str], key: &[u8]) -> String {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("it is ours");
+    let name = ptsname(&ours, Vec::new()).expect("it has a name").into_string().expect("ASCII");
+    let theirs =
+        || Stdio::from(std::fs::File::options().read(true).write(true).open(&name).expect("it opens"));
+    // A session of its own makes the terminal the controlling one.
+    let mut child = std::process::Command::new("setsid")
+        .args(["-c", "-w", env!("CARGO_BIN_EXE_windlass")])
+        .args(args)
+        .current_dir(env.project())
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", env.root())
+        .env("TERM", "xterm-256color")
+        .stdin(theirs())
+        .stdout(theirs())
+        .stderr(theirs())
+        .spawn()
+        .expect("setsid is there");
+    let mut terminal = std::fs::File::from(ours);
+    let (mut seen, mut typed, mut chunk) = (Vec::new(), false, [0u8; 4096]);
+    // The terminal has no reader's end any more when the program has gone.
+    while let Ok(count @ 1..) = terminal.read(&mut chunk) {
+        seen.extend_from_slice(&chunk[..count]);
+        let asks = String::from_utf8_lossy(&seen).contains("y yes");
+        if asks && !typed {
+            typed = true;
+            // The view opens the keyboard on its next beat; what was typed before does not count.
+            std::thread::sleep(std::time::Duration::from_millis(400));
+            std::io::Write::write_all(&mut terminal, key).expect("it can be typed");
+        }
+    }
+    child.wait().expect("it ends");
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
+#[test]
+fn a_question_is_answered_with_a_key_on_a_terminal() {
+    for (key, shipped) in [(b"y", true), (b"n", false)] {
+        let env = env();
+        env.file("a.yaml", ASKS);
+        let seen = on_terminal(&env, &["run", "a.yaml"], key);
+        assert_eq!(env.has("shipped"), shipped, "{seen}");
+        assert!(seen.contains("\u{1b}[?2026h"), "frames are synchronized: {seen}");
+        let last = seen.rfind("\u{1b}[?25l").expect("the cursor was hidden");
+        assert!(
+            seen.rfind("\u{1b}[?25h").is_some_and(|shown| shown > last),
+            "and is shown at the end: {seen}"
+        );
+    }
+}
