@@ -18,7 +18,7 @@
 //!
 //! let bad = Source::new("hello.yaml", "workflow: hello\ntasks: [ { id: a, needs: b, run: c } ]\n");
 //! let refused = flow.compile_text(&bad, Path::new("."), &Request::default()).expect_err("b is not there");
-//! assert!(refused.to_string().starts_with("hello.yaml:2:27: `needs`: there is no task `b` [WL0203]"));
+//! assert!(refused.to_string().starts_with("hello.yaml:2:26: `needs`: there is no task `b` [WL0203]"));
 //! # Ok::<(), windlass_engine::Error>(())
 //! ```
 

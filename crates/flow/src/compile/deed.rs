@@ -127,7 +127,7 @@ impl<'a> Strand<'_, 'a> {
         let settle = |(key, value): &(Node, Node)| {
             let name = key.as_str().unwrap_or_default();
             if is_bare(word, name) {
-                self.cx.bare(look, written, value);
+                return (key.clone(), self.cx.bare(look, written, value));
             }
             let look = Look { argv: is_command(word) && name != "stdin", ..look };
             (key.clone(), self.cx.settle(look, written, value))

@@ -154,17 +154,23 @@ impl<'a> Cx<'a> {
             .unwrap_or_else(|| condition.text.clone())
     }
 
-    /// Looks at a text that is a bare expression, or a list of them, such as the `that` of `assert`.
-    pub(super) fn bare(&self, look: Look<'_, 'a>, written: &Written, node: &Node) {
+    /// Looks at a text that is a bare expression, or a list of them, such as the `that` of `assert`; gives it with
+    /// whole ids in it. What does not parse is told by the word's own compiler.
+    pub(super) fn bare(&self, look: Look<'_, 'a>, written: &Written, node: &Node) -> Node {
         match &node.value {
             Kind::Str(raw) if !has_braces(raw) => {
-                // What does not parse is told by the word's own compiler.
-                if let Ok(expression) = Expression::parse(raw) {
-                    self.examine(look, Text { written, node, bare: true }, expression.references());
+                let Ok(expression) = Expression::parse(raw) else { return node.clone() };
+                self.examine(look, Text { written, node, bare: true }, expression.references());
+                match rename(raw, true, |id| self.whole_id(look.space, id)) {
+                    Some(text) => Node::new(node.span, Kind::Str(text)),
+                    None => node.clone(),
                 }
             }
-            Kind::List(items) => items.iter().for_each(|item| self.bare(look, written, item)),
-            _ => {}
+            Kind::List(items) => {
+                let items = items.iter().map(|item| self.bare(look, written, item));
+                Node::new(node.span, Kind::List(items.collect()))
+            }
+            _ => self.settle(look, written, node),
         }
     }
 
@@ -174,6 +180,15 @@ impl<'a> Cx<'a> {
         let Ok(expression) = Expression::parse(text) else { return };
         let at = || node.location(source);
         for path in &expression.references().paths {
+            if let Some(id) = path.get(1).filter(|_| path[0] == "tasks")
+                && let Some(whole) = self.whole_id(look.space, id)
+            {
+                let message = format!("the file names the task `{id}`, which is `{whole}` here");
+                let wrong = problem(Code::UnknownTask, &at(), message);
+                self.problems
+                    .note(wrong.hint("hand the value to the file by `vars`: only documents know short ids"));
+                continue;
+            }
             let uses = self.path(look, path, path[0] == "env", Some(&at));
             self.check_uses(look, path, &uses, &at);
         }

@@ -37,6 +37,9 @@ tasks:
     run: check {{ tasks.compile.outputs.sha }} {{ tasks.setup.output }}
     when: tasks['compile'].changed
     environment: { BY: '{{ tasks.compile.state }}' }
+  - id: z
+    needs: compile
+    steps: [ { assert: { that: [ tasks.compile.changed, true ] } } ]
 ";
 
 #[test]
@@ -56,8 +59,8 @@ tasks:
 ",
     );
     let ids: Vec<&str> = plan.tasks.iter().map(|task| task.id.as_str()).collect();
-    assert_eq!(ids, ["app.compile", "app.test", "setup", "ship"]);
-    let (compile, test, ship) = (&plan.tasks[0], &plan.tasks[1], &plan.tasks[3]);
+    assert_eq!(ids, ["app.compile", "app.test", "app.z", "setup", "ship"]);
+    let (compile, test, ship) = (&plan.tasks[0], &plan.tasks[1], &plan.tasks[4]);
     assert_eq!(compile.steps[0].input["cmd"], "make -j8 app");
     assert_eq!(
         serde_json::Value::from(compile.more().vars.clone()),
@@ -70,7 +73,8 @@ tasks:
     assert_eq!(test.more().when, ["env.CI is defined", "tasks['app.compile'].changed"]);
     assert_eq!(test.steps[0].more().environment["BY"], "{{ tasks['app.compile'].state }}");
     assert_eq!(test.more().tags, ["build"]);
-    assert_eq!((&*compile.needs, &*test.needs, &*ship.needs), (&[2][..], &[0][..], &[0, 1][..]));
+    assert_eq!(plan.tasks[2].steps[0].input["that"], json!(["tasks['app.compile'].changed", true]));
+    assert_eq!((&*compile.needs, &*test.needs, &*ship.needs), (&[3][..], &[0][..], &[0, 1, 2][..]));
     assert_eq!(plan.inputs.files["shared/build.yaml"], BlobId::of(BUILD.as_bytes()));
 }
 
