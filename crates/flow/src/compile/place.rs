@@ -21,9 +21,13 @@ pub(super) fn within(written: &Written, offset: usize) -> Location {
         Style::Block => in_block(raw, value, offset).map(|at| start + at),
     };
     let at = found.filter(|&at| at <= end && text.is_char_boundary(at));
-    // One character is enough to point at; the end of the text is a place too.
-    let end_of = |at: usize| text[at..].chars().next().map_or(at, |c| at + c.len_utf8());
-    at.map_or(whole.clone(), |at| Location { span: Span::new(at, end_of(at)), ..whole })
+    // A whole name is shown, otherwise one character.
+    let in_name = |c: &char| c.is_alphanumeric() || matches!(c, '_' | '.');
+    let length = |at: usize| match text[at..end].chars().take_while(in_name).map(char::len_utf8).sum() {
+        0 => text[at..end].chars().next().map_or(0, char::len_utf8),
+        length => length,
+    };
+    at.map_or(whole.clone(), |at| Location { span: Span::new(at, at + length(at)), ..whole })
 }
 
 /// The line of the offset, found again with its indentation. What stands there begins with the first line's
