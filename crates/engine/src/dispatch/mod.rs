@@ -5,33 +5,42 @@
 //! any order of events. Everything that it knows is the fold of the records that it wrote ([`RunState`]) plus
 //! what can be found again from them.
 //!
-//! * `walk`: the way through a task's steps; `strand`: one task on one host, on that way.
-//! * `step`: takes a strand up to the next point where it must wait; `judge`: what came of an attempt.
-//! * `ending`: how tasks and the run end; `ready`: who is next.
+//! * `walk` is the way through a task's steps; a `strand` is one task on one host, on that way.
+//! * `work` takes a strand up to where it must wait; `attempt` and `repeat` begin steps and loops on it.
+//! * `judge` says what came of an attempt, `finish` ends the step, `task` the task.
+//! * `closing` ends a run before its time; `idle` ends it in its own, or says who it waits for.
 
-mod ending;
+mod attempt;
+mod closing;
+mod failures;
+mod finish;
+mod idle;
 mod judge;
 mod message;
 mod ready;
+mod repeat;
+mod scope;
 #[cfg(test)]
 mod sim;
-mod step;
 mod strand;
+mod task;
+mod verdict;
 mod walk;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use windlass_expr::Value;
 use windlass_model::{
-    At, Dependents, Event, Failure, IllegalEvent, Phase, Plan, Record, RunState, RunStatus, Scope, Strategy,
-    TaskEnd, Usage, Verdict,
+    At, Dependents, Event, Failure, IllegalEvent, Phase, Plan, Record, RunState, RunStatus, Scope, Usage,
+    Verdict,
 };
 
+pub(crate) use attempt::APPROVE;
 pub use message::Stop;
 pub(crate) use message::{Finished, Input, Order, Start, Timer};
 use ready::Ready;
-pub(crate) use step::APPROVE;
 use strand::{Doing, Strand, StrandKey, Strands};
 
 use crate::action::{Actions, Mode};
@@ -176,7 +185,7 @@ impl Dispatcher {
             Input::Finished(finished) => self.finished(*finished),
             Input::Timer(timer) => self.timer(timer),
             Input::Stop { stop, reason } => self.stop(stop, reason),
-            Input::Abort { by } => self.close(RunStatus::Aborted, ending::aborted(&by)),
+            Input::Abort { by } => self.close(RunStatus::Aborted, failures::aborted(&by)),
             Input::Answer { at, approved, by, note } => self.answer(at, approved, by, note),
             Input::Resolve { at, verdict } => self.resolve(at, verdict),
             Input::Publish { scope, key, value } => self.set_value(scope, key, value),
@@ -237,59 +246,6 @@ impl Dispatcher {
         }
     }
 
-    /// Lets a task begin whose needs are met.
-    fn admit(&mut self, task: u32) {
-        if self.course != Course::Going {
-            return;
-        }
-        if let Some(why) = self.blocked_by(task) {
-            self.block(task, &why);
-        } else if self.plan.policy.strategy == Strategy::Batched {
-            self.next_batch.insert(task);
-        } else {
-            self.enqueue(task);
-        }
-    }
-
-    fn enqueue(&mut self, task: u32) {
-        let hosts = self.hosts_left[task as usize];
-        if hosts == 0 {
-            self.end_task(task);
-        }
-        for host in 0..hosts {
-            self.ready.push((task, host), self.plan.tasks[task as usize].stage);
-        }
-        self.start_stage(task);
-    }
-
-    fn start_stage(&mut self, task: u32) {
-        let Some(stage) = self.plan.tasks[task as usize].stage else { return };
-        let began = &mut self.stage_began[stage as usize];
-        if let (None, Some(timeout)) = (*began, self.plan.stages[stage as usize].policy.timeout_ms) {
-            *began = Some(self.now);
-            self.orders.push(Order::Wake { at: self.now + timeout, timer: Timer::Stage(stage) });
-        }
-    }
-
-    /// Begins the next batch, if the one under way is done.
-    fn next_batch(&mut self) {
-        if self.plan.policy.strategy != Strategy::Batched || self.batch_open > 0 {
-            return;
-        }
-        if !self.batch.is_empty() {
-            let tasks = std::mem::take(&mut self.batch);
-            self.emit(Event::BatchMerged { batch: self.state.batches + 1, tasks });
-        }
-        if self.course != Course::Going {
-            return;
-        }
-        self.batch = std::mem::take(&mut self.next_batch).into_iter().collect();
-        self.batch_open = self.batch.len();
-        for task in self.batch.clone() {
-            self.enqueue(task);
-        }
-    }
-
     fn strand(&mut self, key: StrandKey) -> &mut Strand {
         let (plan, state) = (&self.plan, &self.state);
         self.strands.entry(key).or_insert_with(|| Strand::restore(key, &plan.tasks[key.0 as usize], state))
@@ -311,7 +267,7 @@ impl Dispatcher {
             Timer::Stage(stage) => self.stage_expired(stage),
             Timer::Run => {
                 let timeout = self.plan.policy.timeout_ms.unwrap_or_default();
-                self.close(RunStatus::Failed, ending::run_expired(timeout));
+                self.close(RunStatus::Failed, failures::run_expired(timeout));
             }
         }
     }
@@ -369,9 +325,5 @@ impl Dispatcher {
         x ^= x << 17;
         self.config.seed = x;
         (x >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn is_blocking(end: TaskEnd) -> bool {
-        matches!(end, TaskEnd::Failed | TaskEnd::Blocked)
     }
 }

@@ -216,6 +216,8 @@ impl World {
         match &record.event {
             Event::RunFinished { .. } => self.succeeded.clear(),
             Event::StepStarted { at, .. } => {
+                let spec = &self.plan.tasks[at.task as usize];
+                assert!(spec.more().when.is_empty(), "{at:?} runs, and its task's condition is not met");
                 let again = self.succeeded.contains(at);
                 assert!(!again, "{at:?} succeeded before, and starts again\n{}", self.tail(&[]));
             }

@@ -1,0 +1,190 @@
+//! Begins an attempt at a step: its condition, its parameters, its budget, its start.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+use windlass_expr::{Value, render_tree};
+use windlass_model::{At, Code, Event, Failure, Outcome, Step, Usage};
+
+use super::message::{Order, Start};
+use super::scope::{expression, first_false};
+use super::strand::{Doing, StrandKey};
+use super::work::Pace;
+use super::{Course, Dispatcher};
+use crate::action::{Call, Effect};
+use crate::vars::is_templated;
+
+/// The action that asks a person. The engine does it itself: nothing runs while it waits.
+pub(crate) const APPROVE: &str = "approve";
+
+/// How long what always runs may take when the run is being ended by force.
+pub(super) const FORCED_CLEANUP_MS: u64 = 5_000;
+
+/// What an attempt needs.
+pub(super) struct Prepared {
+    input: Json,
+    environment: BTreeMap<String, String>,
+    scope: Value,
+    reserved: Option<Usage>,
+}
+
+impl Dispatcher {
+    /// Begins an attempt at a step or at one item of a loop.
+    pub(super) fn attempt(&mut self, key: StrandKey, at: At, step: &Step) -> Pace {
+        if self.wants_keys(key, step) {
+            self.wanting.insert(key);
+            return self.wait_as(key, Doing::Wanting);
+        }
+        let first = self.strand(key).attempts == 0;
+        let prepared = match self.prepare(key, at, step, first) {
+            Ok(Some(prepared)) => prepared,
+            Ok(None) => return Pace::On,
+            Err(error) => {
+                let outcome = self.let_through(step, Outcome::failed(error));
+                self.finish(key, outcome);
+                return Pace::On;
+            }
+        };
+        let attempt = self.state.step(at).map_or(0, |run| run.attempts) + 1;
+        let now = self.now;
+        let strand = self.strand(key);
+        strand.attempts += 1;
+        if strand.began == 0 {
+            strand.began = now;
+        }
+        self.emit(Event::StepStarted { at, attempt, reserved: prepared.reserved.clone().map(Box::new) });
+        if &*step.action == APPROVE {
+            return self.ask(key, at, &prepared.input);
+        }
+        self.launch(key, at, step, attempt, prepared)
+    }
+
+    /// Everything that an attempt needs; `None` when the step's condition keeps it from running.
+    pub(super) fn prepare(
+        &mut self,
+        key: StrandKey,
+        at: At,
+        step: &Step,
+        first: bool,
+    ) -> Result<Option<Prepared>, Failure> {
+        let more = step.more();
+        let scope = std::cell::OnceCell::new();
+        let own = self.own_names(at, step);
+        let this = &*self;
+        let make = || scope.get_or_init(|| this.scope_of(key, Some(step), own.clone(), None)).clone();
+        if first
+            && !more.when.is_empty()
+            && let Some(condition) = first_false(&more.when, &make())?
+        {
+            self.finish(key, Outcome::skipped(format!("the condition is not met: {condition}")));
+            return Ok(None);
+        }
+        let render = |what: &str, value: &Json| {
+            if !is_templated(value) {
+                return Ok(value.clone());
+            }
+            render_tree(value, &make()).map_err(|error| expression(what, &error))
+        };
+        let input = render("parameters", &step.input)?;
+        let mut environment = BTreeMap::new();
+        for (name, value) in &more.environment {
+            let text = match render("environment", value)? {
+                Json::String(text) => text,
+                Json::Null => String::new(),
+                other => other.to_string(),
+            };
+            environment.insert(name.clone(), text);
+        }
+        let action = this.config.actions.get(&step.action).cloned();
+        let reserved = match &action {
+            Some(action) => action.estimate(&Call::new(&input, this.config.mode.check, &make))?,
+            None => None,
+        };
+        if let (Some(wanted), Some(budget)) = (&reserved, &this.plan.policy.budget)
+            && let Some(why) = budget.refuses(&this.committed(), wanted)
+        {
+            return Err(Failure::new(Code::BudgetRefused, format!("the budget refuses the step: {why}"))
+                .hint("raise policy.budget, or lower what the step may use")
+                .permanent());
+        }
+        let scope = make();
+        Ok(Some(Prepared { input, environment, scope, reserved }))
+    }
+
+    pub(super) fn launch(
+        &mut self,
+        key: StrandKey,
+        at: At,
+        step: &Step,
+        attempt: u32,
+        prepared: Prepared,
+    ) -> Pace {
+        let Some(action) = self.config.actions.get(&step.action).cloned() else {
+            let error =
+                Failure::new(Code::UnknownAction, format!("no action is called {}", step.action)).permanent();
+            self.finish(key, Outcome::failed(error));
+            return Pace::On;
+        };
+        if action.effect() == Effect::None {
+            let scope = || prepared.scope.clone();
+            if let Some(result) =
+                action.immediate(&Call::new(&prepared.input, self.config.mode.check, &scope))
+            {
+                return if self.judge(key, at, result) { Pace::On } else { Pace::Wait };
+            }
+        }
+        let stage = self.plan.tasks[key.0 as usize].stage;
+        self.running += 1;
+        self.ready.started(stage);
+        let limit_ms = self.limit(key, step);
+        self.orders.push(Order::Start(Box::new(Start {
+            at,
+            attempt,
+            action,
+            host: self.host_of(key).clone(),
+            input: prepared.input,
+            scope: prepared.scope,
+            environment: prepared.environment,
+            limit_ms,
+            no_log: step.more().no_log,
+            scopes: self.scopes_of(key),
+        })));
+        self.wait_as(key, Doing::Running)
+    }
+
+    /// How long an attempt may take: the least of what the step, its task and a forced end leave it.
+    pub(super) fn limit(&mut self, key: StrandKey, step: &Step) -> Option<u64> {
+        let forced = matches!(self.course, Course::Closing { .. } | Course::Interrupting { hard: true, .. });
+        let now = self.now;
+        let in_cleanup = self.strand(key).walk.cursor >= self.plan.tasks[key.0 as usize].cleanup;
+        let task = self.strand(key).deadline.filter(|_| !in_cleanup).map(|at| at.saturating_sub(now).max(1));
+        [step.more().timeout_ms, task, forced.then_some(FORCED_CLEANUP_MS)].into_iter().flatten().min()
+    }
+
+    pub(super) fn ask(&mut self, key: StrandKey, at: At, input: &Json) -> Pace {
+        let prompt = input.get("prompt").and_then(Json::as_str).unwrap_or("Go on?").to_owned();
+        self.emit(Event::ApprovalAsked { at, prompt });
+        if self.config.mode.check {
+            self.finish(key, Outcome::skipped("check mode asks nobody"));
+            return Pace::On;
+        }
+        self.wait_as(key, Doing::Asking)
+    }
+
+    /// Whether a key that the step reads is not there yet.
+    pub(super) fn wants_keys(&self, key: StrandKey, step: &Step) -> bool {
+        let consumes = &step.more().consumes;
+        if consumes.is_empty() {
+            return false;
+        }
+        !self.missing_keys(key, step).is_empty()
+    }
+
+    /// The keys that a step reads and that nobody has written yet.
+    pub(super) fn missing_keys(&self, key: StrandKey, step: &Step) -> Vec<String> {
+        let scopes = self.scopes_of(key);
+        let there =
+            |name: &String| scopes.iter().any(|s| self.state.values.contains_key(&(*s, name.clone())));
+        step.more().consumes.iter().filter(|name| !there(name)).cloned().collect()
+    }
+}

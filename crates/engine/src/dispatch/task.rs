@@ -1,0 +1,306 @@
+//! How tasks end, what they hand on, and who may begin because of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json, json};
+use windlass_expr::render_tree;
+use windlass_model::{
+    At, Event, Failure, Intent, Outcome, RunStatus, Status, Step, StepRun, Strategy, TaskEnd, projection,
+};
+
+use super::message::{Order, Timer};
+use super::scope::expression;
+use super::strand::{Doing, Strand, StrandKey, result_of};
+use super::{Course, Dispatcher, failures};
+
+/// How the reason of a step begins whose task's own condition is not met.
+pub(super) const CONDITION: &str = "the task's condition is not met: ";
+
+impl Dispatcher {
+    /// Lets a task begin whose needs are met.
+    pub(super) fn admit(&mut self, task: u32) {
+        if self.course != Course::Going {
+            return;
+        }
+        if let Some(why) = self.blocked_by(task) {
+            self.block(task, &why);
+        } else if self.plan.policy.strategy == Strategy::Batched {
+            self.next_batch.insert(task);
+        } else {
+            self.enqueue(task);
+        }
+    }
+
+    pub(super) fn enqueue(&mut self, task: u32) {
+        let hosts = self.hosts_left[task as usize];
+        if hosts == 0 {
+            self.end_task(task);
+        }
+        for host in 0..hosts {
+            self.ready.push((task, host), self.plan.tasks[task as usize].stage);
+        }
+        self.start_stage(task);
+    }
+
+    pub(super) fn start_stage(&mut self, task: u32) {
+        let Some(stage) = self.plan.tasks[task as usize].stage else { return };
+        let began = &mut self.stage_began[stage as usize];
+        if let (None, Some(timeout)) = (*began, self.plan.stages[stage as usize].policy.timeout_ms) {
+            *began = Some(self.now);
+            self.orders.push(Order::Wake { at: self.now + timeout, timer: Timer::Stage(stage) });
+        }
+    }
+
+    /// Begins the next batch, if the one under way is done.
+    pub(super) fn next_batch(&mut self) {
+        if self.plan.policy.strategy != Strategy::Batched || self.batch_open > 0 {
+            return;
+        }
+        if !self.batch.is_empty() {
+            let tasks = std::mem::take(&mut self.batch);
+            self.emit(Event::BatchMerged { batch: self.state.batches + 1, tasks });
+        }
+        if self.course != Course::Going {
+            return;
+        }
+        self.batch = std::mem::take(&mut self.next_batch).into_iter().collect();
+        self.batch_open = self.batch.len();
+        for task in self.batch.clone() {
+            self.enqueue(task);
+        }
+    }
+
+    /// A strand has come to the end of its steps.
+    pub(super) fn strand_done(&mut self, key: StrandKey) {
+        if self.strands.get(&key).is_some_and(|strand| strand.early) {
+            self.strand(key).doing = Doing::Parked;
+            return;
+        }
+        // The last step that ran tells what `outputs` are evaluated over.
+        let strand = self.strands.get_mut(&key).expect("a strand that is done was worked on");
+        strand.doing = Doing::Parked;
+        let left = &mut self.hosts_left[key.0 as usize];
+        *left -= 1;
+        if *left == 0 {
+            self.end_task(key.0);
+        }
+    }
+
+    /// All hosts of a task are done.
+    pub(super) fn end_task(&mut self, task: u32) {
+        let hosts = self.plan.hosts_of(&self.plan.tasks[task as usize]).len() as u32;
+        let strands: Vec<_> = (0..hosts).filter_map(|host| self.strands.remove(&(task, host))).collect();
+        let failed = strands.iter().any(|strand| strand.walk.failed);
+        let closing = matches!(self.course, Course::Closing { .. });
+        let cut_short = closing && failed && self.is_cut_short(task);
+        if cut_short {
+            let why = self.closing_reason();
+            return self.finish_task(task, TaskEnd::Blocked, Some(why), None, None);
+        }
+        if failed {
+            let error = self.failure_of(task);
+            let reason = error.as_ref().map(|error| error.message.clone());
+            return self.finish_task(task, TaskEnd::Failed, reason, None, error);
+        }
+        let end = self.end_of(task);
+        if end == TaskEnd::Skipped {
+            let reason = self.first_reason(task);
+            return self.finish_task(task, end, reason, None, None);
+        }
+        match self.outputs(task, &strands) {
+            Ok(outputs) => self.finish_task(task, end, None, outputs, None),
+            Err(error) => {
+                self.finish_task(task, TaskEnd::Failed, Some(error.message.clone()), None, Some(error));
+            }
+        }
+    }
+
+    /// How a task with this many failures ends.
+    pub(super) fn end_of(&self, task: u32) -> TaskEnd {
+        let spec = &self.plan.tasks[task as usize];
+        let hosts = self.plan.hosts_of(spec).len() as u32;
+        let all = |test: &dyn Fn(&StepRun) -> bool| {
+            (0..hosts).all(|host| self.state.steps_on(task, host).iter().all(test))
+        };
+        let by_condition = |run: &StepRun| run.outcome().is_some_and(|o| is_by_condition(&o));
+        let left_out = |step: &Step| step.intent != Intent::Run;
+        let nothing_to_run = !spec.steps.is_empty() && spec.steps.iter().all(left_out);
+        if hosts == 0 || nothing_to_run || (!spec.more().when.is_empty() && all(&by_condition)) {
+            return TaskEnd::Skipped;
+        }
+        TaskEnd::Completed
+    }
+
+    /// The error of a task's first step that failed.
+    pub(super) fn failure_of(&self, task: u32) -> Option<Failure> {
+        let hosts = self.plan.hosts_of(&self.plan.tasks[task as usize]).len() as u32;
+        let bad = |status| matches!(status, Status::Failed | Status::Unreachable | Status::Cancelled);
+        (0..hosts)
+            .flat_map(|host| self.state.steps_on(task, host))
+            .filter(|run| run.status().is_some_and(bad))
+            .find_map(|run| run.detail.as_ref()?.error.clone())
+            .or_else(|| self.state.tasks[task as usize].detail.as_ref()?.error.clone())
+    }
+
+    /// Whether a task's only trouble is that the run ended first.
+    pub(super) fn is_cut_short(&self, task: u32) -> bool {
+        let hosts = self.plan.hosts_of(&self.plan.tasks[task as usize]).len() as u32;
+        let failed =
+            |status| matches!(status, Some(Status::Failed | Status::Unreachable | Status::Cancelled));
+        (0..hosts).all(|host| self.state.steps_on(task, host).iter().all(|run| !failed(run.status())))
+    }
+
+    pub(super) fn first_reason(&self, task: u32) -> Option<String> {
+        let runs = self.state.steps_on(task, 0);
+        let reason = runs.first()?.detail.as_ref()?.reason.clone()?;
+        Some(
+            reason
+                .strip_prefix(CONDITION)
+                .map_or(reason.clone(), |c| format!("its condition is not met: {c}")),
+        )
+    }
+
+    pub(super) fn finish_task(
+        &mut self,
+        task: u32,
+        end: TaskEnd,
+        reason: Option<String>,
+        outputs: Option<Json>,
+        error: Option<Failure>,
+    ) {
+        let (outputs, error) = (outputs.map(Arc::new), error.map(Box::new));
+        self.emit(Event::TaskFinished { task, end, reason, outputs, error });
+        self.open_tasks -= 1;
+        self.publish(task);
+        self.ended.push(task);
+        if end == TaskEnd::Failed {
+            self.task_fail_fast(task);
+        }
+    }
+
+    pub(super) fn task_fail_fast(&mut self, task: u32) {
+        if self.plan.policy.fail_fast == Some(true) && self.course == Course::Going {
+            let id = self.plan.tasks[task as usize].id.clone();
+            let failure = failures::task_failed(&id, self.failure_of(task).as_ref());
+            self.close(RunStatus::Failed, failure);
+        }
+    }
+
+    /// Makes a task's results known to expressions.
+    pub(super) fn publish(&mut self, task: u32) {
+        let id = &self.plan.tasks[task as usize].id;
+        if !self.world.results.wants(id.as_str()) {
+            return;
+        }
+        let run = &self.state.tasks[task as usize];
+        let state = match run.end {
+            Some(TaskEnd::Completed) => "completed",
+            Some(TaskEnd::Failed) => "failed",
+            Some(TaskEnd::Undone) => "undone",
+            _ => "skipped",
+        };
+        let hosts = self.plan.hosts_of(&self.plan.tasks[task as usize]).len() as u32;
+        let changed = (0..hosts)
+            .any(|host| self.state.steps_on(task, host).iter().any(|s| s.status() == Some(Status::Changed)));
+        let outputs = run.detail.as_ref().and_then(|detail| detail.outputs.as_deref().cloned());
+        let result = json!({
+            "state": state,
+            "changed": changed,
+            "output": projection::task_output(&self.state, task),
+            "outputs": outputs.unwrap_or_else(|| json!({})),
+        });
+        self.world.results.put(id.as_str(), &result);
+    }
+
+    /// What a task hands on: its `outputs` over the fields of its last result; for several hosts by host.
+    pub(super) fn outputs(&mut self, task: u32, strands: &[Strand]) -> Result<Option<Json>, Failure> {
+        let plan = self.plan.clone();
+        let spec = &plan.tasks[task as usize];
+        let wanted = &spec.more().outputs;
+        if wanted.is_empty() {
+            return Ok(None);
+        }
+        let mut by_host = Map::new();
+        for strand in strands {
+            let last = strand.last.and_then(|step| {
+                let at = At { step, ..strand.at().whole() };
+                self.state.step(at)?.outcome()
+            });
+            let result = last.map_or(Json::Null, |outcome| result_of(&outcome));
+            self.strands.insert(strand.key, strand.clone());
+            let scope = self.scope_of(strand.key, None, BTreeMap::new(), Some(&result));
+            self.strands.remove(&strand.key);
+            let mut outputs = Map::new();
+            for (name, template) in wanted {
+                let mut value = render_tree(template, &scope)
+                    .map_err(|error| expression(&format!("output {name}"), &error))?;
+                self.config.redactor.value(&mut value);
+                outputs.insert(name.clone(), value);
+            }
+            by_host.insert(self.host_of(strand.key).to_string(), Json::Object(outputs));
+        }
+        if strands.len() == 1 {
+            return Ok(by_host.into_iter().next().map(|(_, outputs)| outputs));
+        }
+        Ok(Some(Json::Object(by_host)))
+    }
+
+    /// Tells the dependents of tasks that ended. A list, not a recursion: chains may be a million long.
+    pub(super) fn tell_dependents(&mut self) {
+        while let Some(task) = self.ended.pop() {
+            if self.batch_open > 0 && self.batch.binary_search(&task).is_ok() {
+                self.batch_open -= 1;
+            }
+            let dependents: Vec<u32> = self.dependents.of(task).to_vec();
+            for next in dependents {
+                self.waiting[next as usize] -= 1;
+                if self.waiting[next as usize] == 0 && self.state.tasks[next as usize].end.is_none() {
+                    self.admit(next);
+                }
+            }
+            if self.ended.is_empty() {
+                self.next_batch();
+            }
+        }
+    }
+
+    /// Why a task cannot run: the first of its needs that failed or was blocked itself.
+    pub(super) fn blocked_by(&self, task: u32) -> Option<String> {
+        let needs = self.plan.tasks[task as usize].needs.iter();
+        let bad = |&&need: &&u32| self.state.tasks[need as usize].end.is_some_and(Self::is_blocking);
+        needs.into_iter().find(bad).map(|&need| {
+            let word = if self.state.tasks[need as usize].end == Some(TaskEnd::Failed) {
+                "failed"
+            } else {
+                "was skipped"
+            };
+            format!("task {} {word}", self.plan.tasks[need as usize].id)
+        })
+    }
+
+    /// Skips a task that will not run.
+    pub(super) fn block(&mut self, task: u32, why: &str) {
+        let plan = self.plan.clone();
+        let spec = &plan.tasks[task as usize];
+        for host in 0..plan.hosts_of(spec).len() as u32 {
+            self.strands.remove(&(task, host));
+            for step in 0..spec.steps.len() as u32 {
+                let at = At { task, step, host, item: None };
+                if self.state.step(at).is_some_and(|run| run.status().is_none()) {
+                    self.emit(Event::StepFinished { at, outcome: Outcome::blocked(why) });
+                }
+            }
+        }
+        self.finish_task(task, TaskEnd::Blocked, Some(why.to_owned()), None, None);
+    }
+
+    pub(super) fn is_blocking(end: TaskEnd) -> bool {
+        matches!(end, TaskEnd::Failed | TaskEnd::Blocked)
+    }
+}
+
+/// Whether a step was skipped because its task's own condition is not met.
+pub(super) fn is_by_condition(outcome: &Outcome) -> bool {
+    outcome.status == Status::Skipped && outcome.reason().is_some_and(|reason| reason.starts_with(CONDITION))
+}
