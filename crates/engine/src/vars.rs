@@ -137,12 +137,12 @@ impl TaskResults {
 
 impl Wanted {
     fn add(&mut self, text: &str) {
-        let names = references(text).names;
-        for name in names.iter().filter(|n| n.split('.').next() == Some("tasks")) {
-            match (name.split('.').nth(1), &mut *self) {
+        let paths = references(text).paths;
+        for path in paths.iter().filter(|path| path.first().is_some_and(|root| root == "tasks")) {
+            match (path.get(1), &mut *self) {
                 (_, Wanted::All) => return,
-                (Some(task), Wanted::Some(names)) => drop(names.insert(task.to_owned())),
-                (Some(task), Wanted::Nothing) => *self = Wanted::Some([task.to_owned()].into()),
+                (Some(task), Wanted::Some(names)) => drop(names.insert(task.clone())),
+                (Some(task), Wanted::Nothing) => *self = Wanted::Some([task.clone()].into()),
                 (None, _) => *self = Wanted::All,
             }
         }

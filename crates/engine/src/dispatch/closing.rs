@@ -14,7 +14,7 @@ impl Dispatcher {
             Course::Going => self.course = Course::Interrupting { reason, hard },
             Course::Interrupting { hard: now, .. } => *now |= hard,
             // It ends anyway; what runs was told so.
-            Course::Closing { .. } | Course::Ended => return,
+            Course::Closing { .. } | Course::Leaving(_) | Course::Ended => return,
         }
         self.halt(hard);
     }
@@ -24,7 +24,7 @@ impl Dispatcher {
         match &self.course {
             Course::Going | Course::Interrupting { .. } => {}
             Course::Closing { .. } if status == RunStatus::Aborted => {}
-            Course::Closing { .. } | Course::Ended => return,
+            Course::Closing { .. } | Course::Leaving(_) | Course::Ended => return,
         }
         self.course = Course::Closing { status, failure };
         self.halt(true);

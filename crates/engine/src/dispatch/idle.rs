@@ -11,16 +11,14 @@ impl Dispatcher {
     /// made something ready.
     pub(super) fn idle(&mut self) -> bool {
         match self.course.clone() {
-            Course::Ended => return false,
+            Course::Leaving(_) | Course::Ended => return false,
             Course::Interrupting { reason, .. } => {
-                self.emit(Event::RunInterrupted { reason });
-                self.course = Course::Ended;
+                self.course = Course::Leaving(Event::RunInterrupted { reason });
                 return false;
             }
             Course::Closing { status, failure } => {
                 self.block_the_rest();
-                self.emit(Event::RunFinished { status, error: Some(failure) });
-                self.course = Course::Ended;
+                self.course = Course::Leaving(Event::RunFinished { status, error: Some(failure) });
                 return false;
             }
             Course::Going => {}
@@ -100,7 +98,6 @@ impl Dispatcher {
             failures::task_failed(id, error.as_ref())
         });
         let status = if error.is_some() { RunStatus::Failed } else { RunStatus::Completed };
-        self.emit(Event::RunFinished { status, error });
-        self.course = Course::Ended;
+        self.course = Course::Leaving(Event::RunFinished { status, error });
     }
 }

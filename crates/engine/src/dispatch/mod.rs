@@ -79,6 +79,8 @@ enum Course {
     Interrupting { reason: String, hard: bool },
     /// To its end before its time: what runs is ended, what did not start is skipped.
     Closing { status: RunStatus, failure: Failure },
+    /// Everything is done but the last record: what was registered is taken back before it.
+    Leaving(Event),
     /// It is there.
     Ended,
 }
@@ -198,7 +200,7 @@ impl Dispatcher {
         self.now = self.now.max(now);
         for _ in 0..QUANTUM {
             self.tell_dependents();
-            if self.broken.is_some() || self.course == Course::Ended {
+            if self.broken.is_some() || matches!(self.course, Course::Leaving(_) | Course::Ended) {
                 return false;
             }
             if self.running >= self.config.parallelism {
@@ -218,6 +220,21 @@ impl Dispatcher {
     /// all these records are durable.
     pub(crate) fn take(&mut self) -> (Vec<Record>, Vec<Order>) {
         (std::mem::take(&mut self.records), std::mem::take(&mut self.orders))
+    }
+
+    /// Whether everything is done but the last record.
+    pub(crate) fn is_leaving(&self) -> bool {
+        matches!(self.course, Course::Leaving(_))
+    }
+
+    /// Writes the last record: the run ended, or was interrupted.
+    pub(crate) fn leave(&mut self, now: u64) {
+        self.now = self.now.max(now);
+        if let Course::Leaving(last) = &self.course {
+            let last = last.clone();
+            self.course = Course::Ended;
+            self.emit(last);
+        }
     }
 
     /// Whether the run ended or was interrupted.
@@ -283,7 +300,7 @@ impl Dispatcher {
     fn answer(&mut self, at: At, approved: bool, by: String, note: String) {
         let asks = self.state.step(at).is_some_and(|step| step.phase == Phase::Asking);
         let open = asks && self.state.approvals.get(&at).is_some_and(|approval| approval.answer.is_none());
-        if !open || self.course == Course::Ended {
+        if !open || matches!(self.course, Course::Leaving(_) | Course::Ended) {
             return;
         }
         self.emit(Event::ApprovalGiven { at, approved, by: by.clone(), note: note.clone() });

@@ -330,6 +330,7 @@ fn simulate(seed: u64) -> RunStatus {
     let mut machine = dispatcher(&plan, &[], None, 1, seed);
     for _ in 0..20_000 {
         while machine.pump(world.now) {}
+        machine.leave(world.now);
         world.take(&mut machine);
         if machine.is_over() {
             assert!(world.running.is_empty(), "the run is over and steps still run");

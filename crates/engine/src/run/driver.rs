@@ -75,6 +75,7 @@ impl Driver {
         // However it ended, nothing that it started goes on without it.
         work.running.values().for_each(CancellationToken::cancel);
         work.starts.clear();
+        // Where the work broke off with an error, this has still to be done.
         self.end_cleanup(&mut work).await;
         let written = self.last_write(&mut work).await;
         if let Some(publisher) = self.publisher.take() {
@@ -94,6 +95,12 @@ impl Driver {
             self.flush(work).await?;
             if self.dispatcher.is_over() {
                 return Ok(());
+            }
+            if self.dispatcher.is_leaving() {
+                // A crash from here on finds the run still open, and a resume takes the rest back.
+                self.end_cleanup(work).await;
+                self.dispatcher.leave(now_ms());
+                continue;
             }
             self.launch(work)?;
             if more {

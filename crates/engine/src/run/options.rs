@@ -45,6 +45,11 @@ pub trait Observer: Send {
     /// These records became durable; `state` is the sum of all records up to the last of them.
     fn records(&mut self, state: &RunState, records: &[Record]);
 
+    /// Nothing happened for half a second: a chance to write what was put off.
+    fn tick(&mut self, state: &RunState) {
+        let _ = state;
+    }
+
     /// Nothing more will come from this driver.
     fn end(&mut self, state: &RunState) {
         let _ = state;

@@ -13,6 +13,9 @@ use super::options::Observer;
 /// turn of the dispatcher writes, so this is some seconds of the busiest run.
 const QUEUE: usize = 1024;
 
+/// How long nothing happens before observers are told so.
+const TICK: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// The records of one turn, with the position at which they are durable.
 pub(crate) type Batch = (Position, Arc<[Record]>);
 
@@ -62,15 +65,20 @@ fn publish(
     mut batches: mpsc::Receiver<Batch>,
 ) {
     observers.iter_mut().for_each(|observer| observer.begin(meta, &state));
-    while let Some((position, records)) = batches.blocking_recv() {
+    loop {
+        let next = handle.block_on(async { tokio::time::timeout(TICK, batches.recv()).await });
+        let Ok(next) = next else {
+            observers.iter_mut().for_each(|observer| observer.tick(&state));
+            continue;
+        };
+        let Some((position, records)) = next else { break };
         let reached = handle.block_on(durable.wait_for(|d| d.position >= position || d.failed.is_some()));
         if reached.is_err() || reached.is_ok_and(|d| d.position < position) {
             break;
         }
         for record in records.iter() {
-            // The dispatcher applied it to its own state before: it cannot be refused here.
-            debug_assert!(state.clone().apply(record).is_ok() || state.steps.len() > 10_000);
-            state.apply(record).ok();
+            let applied = state.apply(record);
+            debug_assert!(applied.is_ok(), "the dispatcher's own state took it: {applied:?}");
         }
         observers.iter_mut().for_each(|observer| observer.records(&state, &records));
     }
