@@ -19,7 +19,7 @@ use crate::compose;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::live::{Events, Manner, Plain, View};
-use crate::render::{Ending, summary};
+use crate::render::{Ending, step_name, summary};
 use crate::signals::Signals;
 use crate::ui::{Ui, Volume};
 
@@ -340,6 +340,11 @@ fn report(app: &App, run: &RunId, state: &RunState, mode: Mode) -> Result<(), Er
     }
 }
 
+fn trace(ui: &Ui, state: &RunState, record: &Record) {
+    let step = record.event.at().map(|at| step_name(state.plan(), at)).unwrap_or_default();
+    ui.log(Level::Trace, record.event.word(), &[("seq", &record.seq), ("step", &step)]);
+}
+
 /// Keeps the artifacts of the run current.
 struct Artifacts {
     store: Store,
@@ -365,8 +370,18 @@ impl Observer for Artifacts {
     }
 
     fn records(&mut self, state: &RunState, records: &[Record]) {
+        if self.ui.logs(Level::Trace) {
+            records.iter().for_each(|record| trace(&self.ui, state, record));
+        }
         if let Some(writer) = &mut self.writer {
             let written = writer.records(state, records);
+            self.told(written);
+        }
+    }
+
+    fn tick(&mut self, state: &RunState) {
+        if let Some(writer) = &mut self.writer {
+            let written = writer.tick(state);
             self.told(written);
         }
     }
