@@ -28,9 +28,14 @@ impl Log {
         self.format == Format::Json
     }
 
+    /// Whether diagnostics of this level are written.
+    pub(crate) fn writes(&self, level: Level) -> bool {
+        level <= self.level && self.level != Level::Off
+    }
+
     /// Writes one diagnostic with its fields, if it is important enough.
     pub(crate) fn write(&self, level: Level, message: &str, fields: &[(&str, &dyn Display)]) {
-        if level > self.level || self.level == Level::Off {
+        if !self.writes(level) {
             return;
         }
         let line = match self.format {

@@ -111,6 +111,11 @@ impl Ui {
         if std::io::stdout().is_terminal() { crate::live::size().0 } else { FILE_WIDTH }
     }
 
+    /// Whether diagnostics of this level are written.
+    pub(crate) fn logs(&self, level: Level) -> bool {
+        self.log.writes(level)
+    }
+
     /// Notes a diagnostic.
     pub(crate) fn log(&self, level: Level, message: &str, fields: &[(&str, &dyn std::fmt::Display)]) {
         self.log.write(level, message, fields);

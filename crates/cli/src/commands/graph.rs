@@ -52,6 +52,10 @@ enum Format {
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
         let picture = self.picture(app)?;
+        if app.json {
+            app.out.json(&picture.to_json())?;
+            return Ok(Exit::Done);
+        }
         let drawn = match (self.format(), &self.output) {
             (Format::Svg, _) => svg(&picture),
             (Format::Text, None) => text(&picture, app.ui.data, app.ui.data_width()),

@@ -1,11 +1,13 @@
 //! `windlass resume`: a run goes on where it was.
 
 use std::io::{BufRead, Write};
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::json;
 use windlass_engine::Command;
-use windlass_model::{At, OnDoubt, Phase, RunId, RunState, RunStatus, Verdict};
-use windlass_store::{Filter, Store};
+use windlass_model::{At, BlobId, OnDoubt, Phase, RunId, RunState, RunStatus, Verdict};
+use windlass_store::{Filter, Store, StoredRun};
 
 use crate::app::App;
 use crate::compose;
@@ -48,11 +50,12 @@ impl Args {
             },
         };
         let runtime = compose::runtime(store.clone())?;
-        let (_, state) = runtime.load(&id)?;
+        let (stored, state) = runtime.load(&id)?;
         if !state.status.is_resumable() {
             let what = format!("run {id} is {}: there is nothing to resume", state.status.word());
             return nothing(&what, Some(&id), app);
         }
+        changes(&stored, &state).iter().for_each(|change| app.ui.warn(change));
         let asks = app.ui.asks && self.in_doubt.is_none() && !store.is_driven(&id);
         let commands = if asks { ask(&state, app) } else { Vec::new() };
         let settings = Settings { id: None, in_doubt: self.in_doubt, commands, diff: self.diff };
@@ -76,6 +79,30 @@ fn nothing(what: &str, run: Option<&RunId>, app: &App) -> Result<Exit, Error> {
         app.ui.say(what);
     }
     Ok(Exit::Done)
+}
+
+/// What has changed since the run was planned. It goes on with what it had all the same.
+fn changes(stored: &StoredRun, state: &RunState) -> Vec<String> {
+    let told =
+        |name: &str| format!("{name} has changed since the run was planned; the run goes on as planned");
+    let mut changed = Vec::new();
+    let document = stored
+        .document
+        .as_ref()
+        .map(|name| stored.root.join(Path::new(name).file_name().unwrap_or_default()));
+    let written = document.as_ref().and_then(|path| path.metadata().ok()?.modified().ok());
+    let planned = UNIX_EPOCH + Duration::from_millis(stored.row.created_at);
+    if let (Some(name), true) = (&stored.document, written.is_some_and(|written| written > planned)) {
+        changed.push(told(name));
+    }
+    for (name, blob) in &state.plan().inputs.files {
+        match std::fs::read(stored.root.join(name)) {
+            Ok(content) if BlobId::of(&content) != *blob => changed.push(told(name)),
+            // A file that has gone is not missed: the store has what the run stands on.
+            _ => {}
+        }
+    }
+    changed
 }
 
 /// Asks about each held step. What is not answered stays held.

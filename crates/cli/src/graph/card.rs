@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
 use windlass_model::{At, Plan, RunState};
 
 use crate::render::{Mark, duration, tame, task_mark};
@@ -64,6 +65,22 @@ impl Picture {
             }
         }
         picture
+    }
+}
+
+impl Picture {
+    /// The graph as data.
+    pub(crate) fn to_json(&self) -> Value {
+        let name = |task: usize| self.cards[task].title.as_str();
+        let needs = |task: usize| {
+            let edges = self.edges.iter().filter(move |(_, to)| *to == task);
+            edges.map(|&(from, _)| name(from)).collect::<Vec<_>>()
+        };
+        let task = |(n, card): (usize, &Card)| {
+            let stage = card.stage.and_then(|stage| self.stages.get(stage));
+            json!({ "id": card.title, "stage": stage, "needs": needs(n), "state": card.mark.map(|mark| mark.word) })
+        };
+        json!({ "name": self.title, "tasks": self.cards.iter().enumerate().map(task).collect::<Vec<_>>() })
     }
 }
 

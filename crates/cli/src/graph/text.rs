@@ -40,6 +40,7 @@ fn boxes(picture: &Picture, palette: Palette, width: usize) -> Option<String> {
     let outside = |node: usize| if node < layout.real { inside[node] + 2 } else { 1 };
     let size: Vec<f64> = (0..layout.len()).map(|node| (outside(node) + GAP) as f64).collect();
     let at: Vec<usize> = place(&layout, &size).iter().map(|at| at.round() as usize - 1).collect();
+    let at = straight(&layout, at, &size);
     let edge = (0..layout.len()).map(|node| at[node] + outside(node) / 2 + 1).max().unwrap_or(0);
     if edge > width {
         return None;
@@ -69,6 +70,29 @@ fn boxes(picture: &Picture, palette: Palette, width: usize) -> Option<String> {
         }
     }
     Some(text)
+}
+
+/// Moves what rounding put one column beside its neighbour under it, where there is room.
+fn straight(layout: &Layout, mut at: Vec<usize>, size: &[f64]) -> Vec<usize> {
+    let apart = |a: usize, b: usize, at: &[usize]| {
+        let least = (size[a] + size[b]) / 2.0;
+        at[b] as f64 - at[a] as f64 >= least
+    };
+    for layer in &layout.layers {
+        for (n, &node) in layer.iter().enumerate() {
+            let Some(&near) = layout.before[node].iter().find(|&&up| at[up].abs_diff(at[node]) == 1) else {
+                continue;
+            };
+            let (before, over) = (at[node], at[near]);
+            at[node] = over;
+            let left = n == 0 || apart(layer[n - 1], node, &at);
+            let right = layer.get(n + 1).is_none_or(|&next| apart(node, next, &at));
+            if !left || !right {
+                at[node] = before;
+            }
+        }
+    }
+    at
 }
 
 /// The inside of a box: odd, so that it has a middle.

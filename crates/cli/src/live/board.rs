@@ -10,7 +10,7 @@ use crate::render::{Counts, Palette, Tone, columns, counts, duration, fit, pad, 
 /// At most so many running steps are shown, however high the terminal is.
 const RUNNING: usize = 10;
 
-/// At most so many lines that stay come with one frame; of more, only changes and failures are shown.
+/// At most so many lines that stay come with one frame; of more, only failures are shown.
 const STAYING: usize = 60;
 
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -73,12 +73,14 @@ impl Board {
     }
 
     fn tell(&mut self, state: &RunState, record: &Record) {
-        let lines = narrate(state, record, &self.manner);
-        let dull = lines.len() == 1 && matches!(record.event, Event::StepFinished { .. });
+        let dull = match &record.event {
+            Event::StepFinished { at, outcome } => at.item.is_none() && outcome.status.is_success(),
+            _ => false,
+        };
         if dull && self.stay.len() >= STAYING {
             self.left_out += 1;
         } else {
-            self.stay.extend(lines);
+            self.stay.extend(narrate(state, record, &self.manner));
         }
     }
 

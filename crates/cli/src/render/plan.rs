@@ -93,7 +93,9 @@ fn input(input: &Value) -> String {
             if let Some(command) = commands.iter().find_map(|key| map.get(*key)) {
                 return first_line(command.as_str().unwrap_or(&plain(command)));
             }
-            map.iter().map(|(key, value)| format!("{key}={}", plain(value))).collect::<Vec<_>>().join(" ")
+            // Hashes and modes that the compiler noted are the engine's affair.
+            let typed = map.iter().filter(|(key, _)| !key.ends_with("_blob") && *key != "src_mode");
+            typed.map(|(key, value)| format!("{key}={}", plain(value))).collect::<Vec<_>>().join(" ")
         }
         other => plain(other),
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use windlass_model::{At, RunState, RunStatus, Status, StepRun};
+use windlass_model::{At, Cost, RunState, RunStatus, Status, StepRun, Usage};
 
 use super::{Palette, Tone, columns, counts, duration, failure, pad, run_tone, step_name, tame};
 
@@ -102,23 +102,19 @@ fn headline(state: &RunState, check: bool, palette: Palette) -> String {
         _ => String::new(),
     };
     let check = if check { " (check mode: nothing was changed)" } else { "" };
-    let used = usage(state);
+    let used = used(&state.used);
     let name = palette.paint(Tone::Strong, &state.plan().name);
     format!("{name} {word}{took}{check}  {}{used}", counts(state).line(palette))
 }
 
-/// What the run used, where it used anything.
-pub(super) fn usage(state: &RunState) -> String {
-    if state.used.is_zero() {
+/// What was used, where anything was.
+pub(super) fn used(usage: &Usage) -> String {
+    if usage.is_zero() {
         return String::new();
     }
-    let cost = &state.used.cost;
-    let money = if cost.currency.is_empty() {
-        String::new()
-    } else {
-        format!(" cost={} {}", cost.amount, cost.currency)
-    };
-    format!("  tokens={}{money}", state.used.tokens)
+    let Cost { amount, currency } = &usage.cost;
+    let money = if currency.is_empty() { String::new() } else { format!(" cost={amount} {currency}") };
+    format!("  tokens={}{money}", usage.tokens)
 }
 
 fn next_steps(state: &RunState, ending: &Ending<'_>) -> Vec<String> {

@@ -27,7 +27,7 @@ fn head(state: &RunState, id: &str, palette: Palette) -> String {
         palette.paint(Tone::Strong, &state.plan().name),
         palette.paint(run_tone(state.status), state.status.word()),
         palette.paint(Tone::Faint, &format!("{when}{took}")),
-        summary::usage(state),
+        summary::used(&state.used),
     )
 }
 
@@ -97,6 +97,9 @@ fn run_note(run: &StepRun, mark: Mark, palette: Palette) -> String {
         note.push_str(&palette.paint(Tone::Change, &format!("  {} attempts", run.attempts)));
     }
     let Some(detail) = &run.detail else { return note };
+    if let Some(used) = detail.usage.as_ref().filter(|used| !used.is_zero()) {
+        note.push_str(&palette.paint(Tone::Faint, &summary::used(used)));
+    }
     if let Some(why) = detail.error.as_ref().map(|e| e.message.as_str()).or(detail.reason.as_deref()) {
         note.push_str(&palette.paint(Tone::Faint, &format!("  {}", tame(why))));
     }

@@ -65,6 +65,8 @@ fn a_check_says_what_would_change_and_leaves_nothing_behind() {
 fn a_graph_is_text_and_svg() {
     let env = env();
     env.file("a.yaml", FAILS_ONCE);
+    let json = env.run(["graph", "a.yaml", "--json"]).json();
+    assert_eq!(json["tasks"][1]["needs"], serde_json::json!(["test"]));
     let text = env.run(["graph", "a.yaml"]);
     assert!(text.success().stdout().contains("│ compile │"), "{}", text.stdout());
     env.run(["graph", "a.yaml", "-o", "a.svg"]).success();

@@ -83,11 +83,33 @@ fn a_run_is_shown_with_its_events_and_logs() {
     assert!(tree.contains("├─ ✗ test  failed") && tree.contains("○ ship  not run"), "{tree}");
     let logs = env.run(["runs", "logs", "latest", "test"]).stdout();
     assert!(logs.starts_with("test/run │ 1\n") && logs.contains("test/run │ 30\n"), "{logs}");
+    let logs = env.run(["runs", "logs", "latest", "compile", "--json"]).json();
+    assert_eq!(logs[0]["step"], "compile/run");
     env.run(["runs", "logs", "latest", "tset"]).status(1).says("did you mean \"test\"?");
     let events = env.run(["runs", "events", "latest", "--events"]).json_lines();
     assert_eq!(events[0]["seq"], 1);
     let graph = env.run(["graph", "--run", "latest"]).stdout();
     assert!(graph.contains("│ ✗ test"), "{graph}");
+}
+
+#[test]
+fn a_resume_says_what_has_changed_since() {
+    let env = env();
+    env.file("a.yaml", FAILS_ONCE);
+    env.run(["run", "a.yaml"]).status(1);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    env.file("a.yaml", "workflow: other\n").file("fixed", "");
+    env.run(["resume"]).success().says("warning: a.yaml has changed since the run was planned");
+}
+
+#[test]
+fn diagnostics_tell_every_event_where_they_are_asked_to() {
+    let env = env();
+    env.file("a.yaml", FAILS_ONCE).file("fixed", "");
+    let talk = env.run(["run", "a.yaml", "-q", "--log-level", "trace", "--log-format", "json"]);
+    let lines: Vec<serde_json::Value> =
+        talk.success().stderr().lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    assert!(lines.iter().any(|line| line["message"] == "step_finished" && line["step"] == "ship/copy"));
 }
 
 #[test]

@@ -109,8 +109,20 @@ fn logs_are_followed_to_the_end_of_the_run() {
     run.wait().success();
 }
 
-/// The program on a terminal of its own: what it writes there, until it ends. `key` is typed once it asks.
-fn on_terminal(env: &TestEnv, args: &[&str], key: &[u8]) -> String {
+const HELD: &str = r#"
+workflow: held
+tasks:
+  - id: pay
+    steps:
+      - run: touch begun; sleep 30
+        on_doubt: hold
+  - id: after
+    needs: [pay]
+    run: touch after
+"#;
+
+/// The program on a terminal of its own: what it writes there, until it ends. `key` is typed once it asks `question`.
+fn on_terminal(env: &TestEnv, args: &[&str], question: &str, key: &[u8]) -> String {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("it is ours");
@@ -125,6 +137,7 @@ fn on_terminal(env: &TestEnv, args: &[&str], key: &[u8]) -> String {
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", env.root())
+        .env("WINDLASS_HOME", env.root().join("state"))
         .env("TERM", "xterm-256color")
         .stdin(theirs())
         .stdout(theirs())
@@ -136,7 +149,7 @@ fn on_terminal(env: &TestEnv, args: &[&str], key: &[u8]) -> String {
     // The terminal has no reader's end any more when the program has gone.
     while let Ok(count @ 1..) = terminal.read(&mut chunk) {
         seen.extend_from_slice(&chunk[..count]);
-        let asks = String::from_utf8_lossy(&seen).contains("y yes");
+        let asks = String::from_utf8_lossy(&seen).contains(question);
         if asks && !typed {
             typed = true;
             // The view opens the keyboard on its next beat; what was typed before does not count.
@@ -149,11 +162,26 @@ fn on_terminal(env: &TestEnv, args: &[&str], key: &[u8]) -> String {
 }
 
 #[test]
+fn a_held_step_is_asked_about_on_a_terminal() {
+    for (answer, goes_on) in [("skip\n", true), ("f\n", false)] {
+        let env = env();
+        env.file("a.yaml", HELD);
+        let mut run = env.call(["run", "a.yaml"]).start();
+        run.until("the step runs", || env.has("begun"));
+        run.signal(Signal::KILL);
+        run.wait().killed();
+        let seen = on_terminal(&env, &["resume"], "[h]old it?", answer.as_bytes());
+        assert!(seen.contains("pay/run was under way when the run was cut off"), "{seen}");
+        assert_eq!(env.has("after"), goes_on, "{seen}");
+    }
+}
+
+#[test]
 fn a_question_is_answered_with_a_key_on_a_terminal() {
     for (key, shipped) in [(b"y", true), (b"n", false)] {
         let env = env();
         env.file("a.yaml", ASKS);
-        let seen = on_terminal(&env, &["run", "a.yaml"], key);
+        let seen = on_terminal(&env, &["run", "a.yaml"], "y yes", key);
         assert_eq!(env.has("shipped"), shipped, "{seen}");
         assert!(seen.contains("\u{1b}[?2026h"), "frames are synchronized: {seen}");
         let last = seen.rfind("\u{1b}[?25l").expect("the cursor was hidden");

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use windlass_model::{Code, Event, Outcome, Plan, Record, RunId};
 use windlass_store::Store;
 
@@ -46,6 +46,11 @@ impl Args {
         if let Some(step) = &self.step {
             check(plan, step)?;
         }
+        if app.json && self.follow {
+            let message = "one JSON document cannot follow a run";
+            return Err(Error::told(Code::BadArgument, message).hint("use `runs events -f --events`"));
+        }
+        let mut all = Vec::new();
         let wanted = |name: &str| self.step.as_deref().is_none_or(|step| is_of(name, step));
         follow(Follow { store: &store, id: &id, endless: self.follow, app }, &mut |record| {
             let Event::StepFinished { at, outcome } = &record.event else { return Ok(()) };
@@ -53,8 +58,17 @@ impl Args {
             if !wanted(&name) {
                 return Ok(());
             }
+            if app.json {
+                let stream = |name: &str| stream_text(&store, outcome.result(), name).0;
+                let (stdout, stderr) = (stream("stdout"), stream("stderr"));
+                all.push(json!({ "step": name, "state": outcome.status.word(), "stdout": stdout, "stderr": stderr }));
+                return Ok(());
+            }
             app.out.text(&output(&store, &name, outcome, app.ui.data))
         })?;
+        if app.json {
+            app.out.json(&all)?;
+        }
         Ok(Exit::Done)
     }
 }
