@@ -145,22 +145,7 @@ fn engine(error: &windlass_engine::Error) -> Diagnostics {
         windlass_engine::Error::Failed(failure) => {
             diagnostic(failure.code, error.to_string(), failure.hint.clone()).into()
         }
-        root => diagnostic(engine_code(root), error.to_string(), None).into(),
-    }
-}
-
-/// The code of an engine's error that carries none of its own.
-fn engine_code(error: &windlass_engine::Error) -> Code {
-    use windlass_engine::Error as E;
-    match error {
-        E::UnknownMode { .. } | E::UnknownBackend { .. } => Code::UnknownBackend,
-        E::Unrecognised { .. } => Code::Unrecognised,
-        E::Incapable { .. } => Code::Incapable,
-        E::Plan(_) => Code::MalformedPlan,
-        E::UnknownAction { .. } => Code::UnknownAction,
-        E::Io { .. } => Code::FileUnusable,
-        E::NotResumable { .. } => Code::NothingWaits,
-        other => other.code().unwrap_or(Code::Internal),
+        root => diagnostic(root.code().unwrap_or(Code::Internal), error.to_string(), None).into(),
     }
 }
 

@@ -55,6 +55,7 @@ fn go(args: Args, env: BTreeMap<String, String>) -> Exit {
             fail(&error, &ui)
         }
         Err(_) => {
+            ui.screen.close();
             ui.complain("this is a bug in Windlass: what stands above belongs into its report");
             Exit::Failed
         }

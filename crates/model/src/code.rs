@@ -239,6 +239,8 @@ codes! {
     NoSuchCode = "WL0909",
     /// The document has no task with that id.
     NoSuchTask = "WL0910",
+    /// The run is over, and what was asked for needs one that is not.
+    RunOver = "WL0911",
 }
 
 impl Code {

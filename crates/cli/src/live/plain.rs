@@ -2,7 +2,7 @@
 
 use windlass_engine::Observer;
 use windlass_model::projection::RunMeta;
-use windlass_model::{Record, RunState};
+use windlass_model::{Event, Record, RunState};
 
 use super::narrate::{Manner, narrate};
 use crate::ui::Ui;
@@ -11,12 +11,18 @@ use crate::ui::Ui;
 pub(crate) struct Plain {
     ui: Ui,
     manner: Manner,
+    questions: bool,
 }
 
 impl Plain {
     /// Plain lines in this manner.
     pub(crate) fn new(ui: Ui, manner: Manner) -> Self {
-        Self { ui, manner }
+        Self { ui, manner, questions: false }
+    }
+
+    /// Only what waits for an answer, however quiet it is to be: nobody guesses that.
+    pub(crate) fn questions(ui: Ui, manner: Manner) -> Self {
+        Self { ui, manner, questions: true }
     }
 }
 
@@ -26,10 +32,13 @@ impl Observer for Plain {
     }
 
     fn records(&mut self, state: &RunState, records: &[Record]) {
-        let lines: Vec<String> =
-            records.iter().flat_map(|record| narrate(state, record, &self.manner)).collect();
-        if !lines.is_empty() {
-            self.ui.say(&lines.join("\n"));
+        let asks = |event: &Event| matches!(event, Event::ApprovalAsked { .. } | Event::StepHeld { .. });
+        let told = records.iter().filter(|record| !self.questions || asks(&record.event));
+        let lines: Vec<String> = told.flat_map(|record| narrate(state, record, &self.manner)).collect();
+        match lines.is_empty() {
+            true => {}
+            false if self.questions => self.ui.complain(&lines.join("\n")),
+            false => self.ui.say(&lines.join("\n")),
         }
     }
 }

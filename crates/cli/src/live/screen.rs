@@ -16,8 +16,7 @@ pub(crate) struct Screen {
 /// The lines below the ones that stay, as they were drawn last.
 #[derive(Debug, Default)]
 struct Region {
-    /// The columns of each line.
-    lines: Vec<usize>,
+    lines: Vec<String>,
     /// Whether a region is drawn, and the cursor hidden for it.
     open: bool,
 }
@@ -46,6 +45,9 @@ impl Screen {
     /// Prints lines that stay, then draws the region: one frame.
     pub(crate) fn draw(&self, stay: &[String], lines: &[String]) {
         let mut region = self.lock();
+        if region.open && stay.is_empty() && region.lines == lines {
+            return;
+        }
         let mut frame = format!("{BEGIN}{}", region.back(size().0));
         for line in stay.iter().chain(lines) {
             frame.push_str(line);
@@ -55,7 +57,7 @@ impl Screen {
         frame.push_str(CLEAR_BELOW);
         frame.push_str(END);
         write(&frame);
-        region.lines = lines.iter().map(|line| columns(line)).collect();
+        region.lines = lines.to_vec();
         region.open = true;
     }
 
@@ -76,7 +78,7 @@ impl Screen {
 impl Region {
     /// Moves to the region's first line. Where the terminal became narrower since, its lines were wrapped.
     fn back(&self, width: usize) -> String {
-        let rows: usize = self.lines.iter().map(|&wide| wide.max(1).div_ceil(width.max(1))).sum();
+        let rows: usize = self.lines.iter().map(|line| columns(line).max(1).div_ceil(width.max(1))).sum();
         if rows == 0 { "\r".to_owned() } else { format!("\r\u{1b}[{rows}A") }
     }
 }
@@ -103,7 +105,8 @@ mod tests {
 
     #[test]
     fn going_back_counts_lines_that_a_narrower_terminal_wrapped() {
-        let region = Region { lines: vec![80, 10, 0], open: true };
+        let lines = [80, 10, 0].map(|wide| "x".repeat(wide)).to_vec();
+        let region = Region { lines, open: true };
         assert_eq!(region.back(80), "\r\u{1b}[3A");
         assert_eq!(region.back(40), "\r\u{1b}[4A");
         assert_eq!(region.back(0), "\r\u{1b}[91A");

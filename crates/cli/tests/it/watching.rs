@@ -75,6 +75,33 @@ fn another_process_approves_rejects_and_aborts() {
 }
 
 #[test]
+fn a_quiet_run_still_asks() {
+    let env = env();
+    env.file("a.yaml", ASKS);
+    let mut run = env.call(["run", "a.yaml", "-q"]).start();
+    run.until("it asks", || asking(&env));
+    env.run(["runs", "approve", "latest"]).success();
+    run.wait().success().says("asks: Release?").says("windlass runs approve");
+    env.run(["runs", "abort", "latest"]).status(1).says("WL0911");
+}
+
+#[test]
+fn the_third_signal_ends_the_program_though_nobody_reads_what_it_says() {
+    let env = env();
+    env.file(
+        "a.yaml",
+        "workflow: x\ntasks:\n  - { id: a, run: 'trap \"\" INT TERM; touch begun; sleep 60' }\n",
+    );
+    let mut run = env.call(["run", "a.yaml"]).start();
+    run.until("the step runs", || env.has("begun"));
+    for _ in 0..3 {
+        run.signal(Signal::TERM);
+        std::thread::sleep(std::time::Duration::from_millis(150));
+    }
+    run.wait().status(2);
+}
+
+#[test]
 fn an_answer_to_a_stopped_run_is_heard_when_it_goes_on() {
     let env = env();
     env.file("a.yaml", ASKS);
@@ -95,6 +122,7 @@ fn a_run_that_nobody_drives_can_be_aborted() {
     env.run(["run", "a.yaml"]).status(1);
     env.run(["runs", "abort", "latest"]).success().says("is aborted");
     env.run(["resume"]).success().says("nothing to resume");
+    env.run(["runs", "abort", "latest"]).success();
     assert_eq!(env.run(["runs", "show", "latest", "--json"]).json()["state"], "aborted");
 }
 

@@ -35,7 +35,7 @@ impl Args {
             RunStatus::Aborted => {}
             RunStatus::Completed => {
                 let message = format!("run {id} is completed: there is nothing to abort");
-                return Err(Error::told(Code::NothingWaits, message));
+                return Err(Error::told(Code::RunOver, message));
             }
             _ if store.is_driven(&id) => tell(&store, &id, app)?,
             _ => end(store, &id, app)?,
@@ -57,7 +57,7 @@ fn tell(store: &Store, id: &RunId, app: &App) -> Result<(), Error> {
         if Instant::now() > until {
             let message = format!("run {id} was told to end, and has not ended yet");
             return Err(
-                Error::told(Code::NothingWaits, message).hint(format!("look with `windlass runs show {id}`"))
+                Error::told(Code::RunBusy, message).hint(format!("look with `windlass runs show {id}`"))
             );
         }
         std::thread::sleep(Duration::from_millis(50));

@@ -1,0 +1,176 @@
+//! A run from its start to its end, as a person at the command line has it: watched, stopped, summed up.
+
+mod artifacts;
+mod reins;
+mod report;
+mod sight;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use windlass_engine::lifecycle::{self, Report};
+use windlass_engine::{
+    CleanupReport, Command, Compiled, Mode, Observer, Request, Run, RunOptions, Runtime, Secrets,
+};
+use windlass_model::projection::RunMeta;
+use windlass_model::{RunId, Verdict};
+use windlass_store::Store;
+
+use crate::app::App;
+use crate::args::Level;
+use crate::compose;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::live::Events;
+use crate::signals::Signals;
+
+use self::artifacts::Artifacts;
+use self::reins::{Reins, watched};
+use self::report::report;
+use self::sight::Sight;
+
+/// What to do with held steps of which it is not known whether they ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InDoubt {
+    /// Run them again
+    Rerun,
+    /// Take them as done
+    Skip,
+    /// Take them as failed
+    Fail,
+}
+
+impl From<InDoubt> for Verdict {
+    fn from(what: InDoubt) -> Self {
+        match what {
+            InDoubt::Rerun => Verdict::Rerun,
+            InDoubt::Skip => Verdict::Skip,
+            InDoubt::Fail => Verdict::Fail,
+        }
+    }
+}
+
+/// How a run is driven.
+#[derive(Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) id: Option<RunId>,
+    pub(crate) in_doubt: Option<InDoubt>,
+    /// What the run is told before anything else.
+    pub(crate) commands: Vec<Command>,
+    pub(crate) diff: bool,
+}
+
+/// Does asynchronous work to its end.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Threads)?;
+    threads.block_on(work)
+}
+
+/// Plans what was asked for, and runs it.
+pub(crate) fn start(app: &App, request: Request, settings: Settings) -> Result<Exit, Error> {
+    // A run that changes nothing leaves nothing behind.
+    let store = if request.check { Store::memory() } else { app.store()? };
+    let runtime = compose::runtime(store)?;
+    let mode = Mode { check: request.check, diff: request.diff };
+    block_on(async {
+        let mut signals = Signals::listen().map_err(Error::Threads)?;
+        let reins = Reins::default();
+        let mut show =
+            Show { app, store: runtime.store(), mode, settings, reins: reins.clone(), failed: None };
+        let work = lifecycle::run(&runtime, request, &mut show);
+        let ended = watched(app, work, &reins, &mut signals).await?;
+        if let Some(error) = show.failed {
+            return Err(error);
+        }
+        Ok(ended.outcome?.map_or(Exit::Done, |finished| Exit::of(finished.state.status)))
+    })
+}
+
+/// Goes on with a run.
+pub(crate) fn resume(app: &App, runtime: &Runtime, id: &RunId, settings: Settings) -> Result<Exit, Error> {
+    let (stored, state) = runtime.load(id)?;
+    let secrets = Secrets::resolve(&state.plan().secrets, &app.env, &stored.root)?;
+    let meta = RunMeta::new(id.clone(), stored.row.invoker, stored.row.digest);
+    let mode = Mode { check: false, diff: settings.diff };
+    block_on(async {
+        let mut signals = Signals::listen().map_err(Error::Threads)?;
+        let reins = Reins::default();
+        let sight = Sight::open(app, mode);
+        let options = RunOptions {
+            secrets: Arc::new(secrets),
+            ..options(app, runtime.store(), settings, mode, &sight)
+        };
+        let run = runtime.resume(id, options).inspect_err(|_| sight.close())?;
+        reins.take(app, run.clone(), sight);
+        let finished = watched(app, run.wait(), &reins, &mut signals).await;
+        reins.close();
+        let finished = finished?;
+        report(app, &meta, &finished.state, mode)?;
+        Ok(Exit::of(finished.state.status))
+    })
+}
+
+/// What the command line says on a request's way through its phases.
+struct Show<'a> {
+    app: &'a App,
+    store: &'a Store,
+    mode: Mode,
+    settings: Settings,
+    reins: Reins,
+    failed: Option<Error>,
+}
+
+impl lifecycle::Hooks for Show<'_> {
+    fn planned(&mut self, compiled: &Compiled) {
+        compiled.warnings.iter().for_each(|warning| self.app.ui.warn(warning));
+        self.app.ui.log(Level::Info, "planned", &[("digest", &compiled.plan.digest().as_str())]);
+    }
+
+    fn options(&mut self, _: &Compiled) -> RunOptions {
+        let settings = std::mem::take(&mut self.settings);
+        let sight = Sight::open(self.app, self.mode);
+        let options = options(self.app, self.store, settings, self.mode, &sight);
+        self.reins.see(sight);
+        options
+    }
+
+    fn started(&mut self, run: &Run) {
+        self.reins.hold(self.app, run.clone());
+    }
+
+    fn report(&mut self, told: &Report<'_>) -> Result<(), windlass_engine::Error> {
+        self.reins.close();
+        if let (Some(run), Some(finished)) = (self.reins.run(), told.finished) {
+            let digest = run.plan().digest();
+            let meta = RunMeta::new(run.id().clone(), self.app.invoker.word(), digest);
+            self.failed = report(self.app, &meta, &finished.state, self.mode).err();
+        }
+        Ok(())
+    }
+
+    fn cleaned(&mut self, cleanup: &CleanupReport) {
+        self.reins.close();
+        if let Some(failure) = cleanup.failure() {
+            self.app.ui.warn(&format!("{} [{}]", failure.message, failure.code));
+        }
+    }
+}
+
+fn options(app: &App, store: &Store, settings: Settings, mode: Mode, sight: &Sight) -> RunOptions {
+    let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(Artifacts::new(store.clone(), app.ui.clone()))];
+    if app.events {
+        observers.push(Box::new(Events::new(app.out.clone())));
+    }
+    observers.extend(sight.observer(app, mode));
+    RunOptions {
+        id: settings.id,
+        invoker: app.invoker,
+        mode,
+        observers,
+        watch: sight.watch(),
+        in_doubt: settings.in_doubt.map(Into::into),
+        commands: settings.commands,
+        ..RunOptions::default()
+    }
+}
