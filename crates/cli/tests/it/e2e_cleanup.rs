@@ -137,7 +137,8 @@ fn ends_clean(way: End) {
 #[test]
 fn a_cleanup_that_fails_stops_no_other() {
     for broken in ["one", "two", "three"] {
-        let document = DOCUMENT.replace("END", "true").replace(&format!("echo {broken} >>"), "false; echo no >>");
+        let document =
+            DOCUMENT.replace("END", "true").replace(&format!("echo {broken} >>"), "false; echo no >>");
         let document = document.replace("false; echo no >> cleaned", "false");
         let env = with(&document).var("RELEASE_TOKEN", SECRET);
         env.file("app.j2", "made\n");

@@ -28,11 +28,15 @@ fn document() -> String {
             }
             if place == 0 {
                 let (a, b) = (mark("a"), mark("b"));
-                writeln!(text, "    steps:\n      - {{ name: a, run: {a}, register: first }}").expect("a string grows");
-                writeln!(text, "      - {{ name: b, run: '{b}; echo {{{{ first.rc }}}}' }}").expect("a string grows");
+                writeln!(text, "    steps:\n      - {{ name: a, run: {a}, register: first }}")
+                    .expect("a string grows");
+                writeln!(text, "      - {{ name: b, run: '{b}; echo {{{{ first.rc }}}}' }}")
+                    .expect("a string grows");
             } else if place == 1 {
-                writeln!(text, "    steps:\n      - name: each\n        loop: [x, y]").expect("a string grows");
-                writeln!(text, "        run: echo {{{{ item }}}} >> marks/{id}-{{{{ item }}}}").expect("a string grows");
+                writeln!(text, "    steps:\n      - name: each\n        loop: [x, y]")
+                    .expect("a string grows");
+                writeln!(text, "        run: echo {{{{ item }}}} >> marks/{id}-{{{{ item }}}}")
+                    .expect("a string grows");
             } else {
                 writeln!(text, "    run: {}; echo said-{id}", mark("run")).expect("a string grows");
                 writeln!(text, "    outputs: {{ said: '{{{{ stdout }}}}' }}").expect("a string grows");
@@ -78,7 +82,10 @@ fn check(env: &TestEnv, after: &str) {
         let text = env.read(&format!("marks/{name}")).unwrap_or_default();
         let (lines, began) = (text.lines().count(), starts.get(&name).copied().unwrap_or(0));
         assert!(began >= 1, "after {after}: {name} left a mark and never began");
-        assert!((1..=began).contains(&lines), "after {after}: {name} began {began} times, left {lines} lines");
+        assert!(
+            (1..=began).contains(&lines),
+            "after {after}: {name} began {began} times, left {lines} lines"
+        );
     }
     assert_eq!(steps, 60, "after {after}: every step left its mark");
 }
@@ -97,7 +104,8 @@ fn e2e_crash_after_each_record() {
 fn e2e_crash_at_random_moments() {
     let soak = std::env::var("WINDLASS_SOAK_KILLS").ok().and_then(|kills| kills.parse().ok());
     let kills = soak.unwrap_or(50);
-    let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    let seed =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
     let hits = sweep::crash_at_random(&case(), kills, seed);
     println!("{hits} of {kills} kills hit (seed {seed})");
     assert!(hits * 2 >= kills, "only {hits} of {kills} kills came before the end");

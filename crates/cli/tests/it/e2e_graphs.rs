@@ -196,9 +196,7 @@ tasks:
 fn an_approval_survives_the_death_of_the_process_that_asked() {
     let env = with("workflow: ask\ntasks: [{ id: sign-off, approve: 'Go?' }]\n");
     let mut running = env.call(["run", "w.yaml"]).start();
-    running.until("the question", || {
-        env.run(["runs", "show", "latest", "--json"]).stdout().contains("Go?")
-    });
+    running.until("the question", || env.run(["runs", "show", "latest", "--json"]).stdout().contains("Go?"));
     running.signal(Signal::KILL);
     running.wait().killed();
     // Nobody drives the run now: the answer is kept for whoever resumes it.

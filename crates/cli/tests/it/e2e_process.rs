@@ -42,7 +42,9 @@ fn a_run_has_one_driver() {
 fn a_closed_pipe_is_fine() {
     let tasks: String = (0..300).map(|n| format!("  - {{ id: t{n:03}, debug: {{ msg: {n} }} }}\n")).collect();
     let env = with(&format!("workflow: pipe\ntasks:\n{tasks}"));
-    for args in [&["run", "w.yaml", "--events"][..], &["plan", "w.yaml", "--json"], &["run", "w.yaml", "--json"]] {
+    for args in
+        [&["run", "w.yaml", "--events"][..], &["plan", "w.yaml", "--json"], &["run", "w.yaml", "--json"]]
+    {
         let (mut reader, writer) = std::io::pipe().expect("a pipe");
         let running = env.call(args).stdout(Stdio::from(writer)).start();
         let mut first = [0; 10];
@@ -72,7 +74,8 @@ tasks:
     assert_eq!(env.read("da ta/kopi").as_deref(), Some("hi"));
     // A link to the document: paths are those of the folder that the person named.
     env.file("elsewhere/ut/.keep", "");
-    symlink(env.project().join("da ta/flyt æ.yaml"), env.project().join("elsewhere/link.yaml")).expect("a link");
+    symlink(env.project().join("da ta/flyt æ.yaml"), env.project().join("elsewhere/link.yaml"))
+        .expect("a link");
     env.run(["run", "elsewhere/link.yaml"]).success();
     assert_eq!(env.read("elsewhere/kopi").as_deref(), Some("hi"));
     // A link to the project: one project has one state.
@@ -92,7 +95,10 @@ fn artifacts_are_for_their_owner_and_complete() {
     let id = env.state()["run_id"].as_str().expect("a run has an id").to_owned();
     for name in ["run_state.json", "plan.json", "events.jsonl", "error_report.json"] {
         for file in [state.join(name), state.join("runs").join(&id).join(name)] {
-            let mode = std::fs::metadata(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display())).permissions().mode();
+            let mode = std::fs::metadata(&file)
+                .unwrap_or_else(|e| panic!("{}: {e}", file.display()))
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o777, 0o600, "{}", file.display());
         }
     }
@@ -110,7 +116,8 @@ fn artifacts_are_for_their_owner_and_complete() {
 
 #[test]
 fn the_events_that_are_shown_are_those_that_are_kept() {
-    let env = with("workflow: ev\ntasks:\n  - { id: a, run: echo a }\n  - { id: b, needs: [a], run: echo b }\n");
+    let env =
+        with("workflow: ev\ntasks:\n  - { id: a, run: echo a }\n  - { id: b, needs: [a], run: echo b }\n");
     let shown = env.run(["run", "w.yaml", "--events"]).success().json_lines();
     assert_eq!(shown, env.events());
 }

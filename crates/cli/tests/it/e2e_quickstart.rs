@@ -27,7 +27,8 @@ fn transcript(command: &str) -> Vec<Vec<String>> {
 
 /// A line without what differs from run to run: how long things took, and the run's id.
 fn plain(line: &str) -> String {
-    let id = |word: &str| word.len() == 12 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let id =
+        |word: &str| word.len() == 12 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let time = |word: &str| {
         word.starts_with(|c: char| c.is_ascii_digit())
             && (word.ends_with("ms") || word.ends_with('s'))
@@ -78,7 +79,8 @@ fn a_second_run_of_the_quick_start_changes_nothing() {
     output.success();
     assert!(output.stdout().contains("changed=0"), "{output:?}");
     let tasks = env.state()["tasks"].as_object().cloned().expect("a state has tasks");
-    let changed: Vec<&String> = tasks.iter().filter(|(_, t)| t["changed"] == true).map(|(id, _)| id).collect();
+    let changed: Vec<&String> =
+        tasks.iter().filter(|(_, t)| t["changed"] == true).map(|(id, _)| id).collect();
     assert!(changed.is_empty(), "{changed:?}");
 }
 

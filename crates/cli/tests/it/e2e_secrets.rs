@@ -85,7 +85,9 @@ fn a_secret_is_found_nowhere() {
         assert_eq!(env.read("length"), Some(format!("{}\n", TOKEN.len())));
         assert_eq!(env.read("out.conf"), Some(format!("token={TOKEN}\n")));
         assert_eq!(env.read("out.header"), Some(format!("Bearer {TOKEN} {QUOTED}")));
-        for more in [&["runs", "show", "latest"][..], &["runs", "logs", "latest"], &["runs", "events", "latest"]] {
+        for more in
+            [&["runs", "show", "latest"][..], &["runs", "logs", "latest"], &["runs", "events", "latest"]]
+        {
             let output = env.run(more);
             output.success();
             clean(&format!("{more:?}"), output.stdout().as_bytes());
@@ -105,7 +107,8 @@ fn a_secret_is_found_nowhere() {
 #[test]
 fn a_plan_holds_references_only() {
     let env = planted();
-    for options in [&["plan", "w.yaml", "--json"][..], &["run", "w.yaml", "--dry-run"], &["graph", "w.yaml"]] {
+    for options in [&["plan", "w.yaml", "--json"][..], &["run", "w.yaml", "--dry-run"], &["graph", "w.yaml"]]
+    {
         let output = env.run(options);
         output.success();
         clean(&format!("{options:?}"), output.stdout().as_bytes());

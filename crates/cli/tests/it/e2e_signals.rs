@@ -50,7 +50,11 @@ fn the_first_signal_stops_at_a_safe_point_and_a_resume_completes() {
         running.signal(signal);
         running.wait().status(2);
         assert_eq!(env.state()["state"], "interrupted", "{signal:?}");
-        assert_eq!(env.read("order").as_deref(), Some("first\nfirst-done\n"), "{signal:?}: the step may finish");
+        assert_eq!(
+            env.read("order").as_deref(),
+            Some("first\nfirst-done\n"),
+            "{signal:?}: the step may finish"
+        );
         env.run(["resume"]).success();
         assert_eq!(env.state()["state"], "completed");
         assert_eq!(env.read("order").as_deref(), Some("first\nfirst-done\nsecond\n"), "nothing runs twice");

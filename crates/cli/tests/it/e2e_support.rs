@@ -19,7 +19,8 @@ pub(crate) fn with(document: &str) -> TestEnv {
 
 /// The folder of the repository.
 pub(crate) fn repository() -> std::path::PathBuf {
-    let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in crates/");
+    let crates =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in crates/");
     crates.parent().expect("crates/ lies in the repository").to_owned()
 }
 
