@@ -8,6 +8,7 @@ use crate::env::environment;
 use crate::error::Error;
 use crate::explain::syntax_error;
 use crate::limits;
+use crate::literals;
 use crate::refs::{References, path};
 use crate::rewrite::{self, Dialect, Rewritten};
 
@@ -40,12 +41,14 @@ pub(crate) struct Text {
 /// The name of a text in its own environment.
 pub(crate) const NAME: &str = "text";
 
-/// Compiles a bare expression.
-pub(crate) fn expression(source: &str) -> Result<(Compiled, References), Error> {
-    limits::check(source, true, &SyntaxConfig::default())?;
-    let tree = parse_expr(source).map_err(|e| syntax_error(&e, source))?;
+/// Compiles the text of an expression, without its braces.
+pub(crate) fn expression(source: &str, dialect: &Dialect<'_>) -> Result<(Compiled, References), Error> {
+    let syntax = SyntaxConfig::default();
+    let readable = literals::blotted(source, true, &syntax);
+    limits::check(&readable, true, &syntax)?;
+    let tree = parse_expr(&readable).map_err(|e| syntax_error(&e, source))?;
     let references = References::of_expression(&tree);
-    Ok((compiled(source, &tree, &Dialect::DOCUMENT)?, references))
+    Ok((compiled(source, &tree, dialect)?, references))
 }
 
 /// Compiles a template.
@@ -54,8 +57,9 @@ pub(crate) fn template(
     syntax: SyntaxConfig,
     dialect: &Dialect<'_>,
 ) -> Result<(Body, References), Error> {
-    limits::check(source, false, &syntax)?;
-    let tree = parse(source, NAME, syntax).map_err(|e| syntax_error(&e, source))?;
+    let readable = literals::blotted(source, false, &syntax);
+    limits::check(&readable, false, &syntax)?;
+    let tree = parse(&readable, NAME, syntax).map_err(|e| syntax_error(&e, source))?;
     let references = References::of_template(&tree);
     let children = match &tree {
         Stmt::Template(root) => root.children.as_slice(),

@@ -1,17 +1,18 @@
 //! A bare expression, as `when` has it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::Value;
 
+use crate::cache::Cache;
 use crate::compile::{self, Compiled};
 use crate::convert::json_of;
 use crate::error::{Error, ErrorKind};
 use crate::explain::{self, runtime_error};
 use crate::meter::Metered;
 use crate::refs::References;
-use crate::rewrite::Rewritten;
+use crate::rewrite::{Dialect, Rewritten};
 
 /// A bare expression: `version != ''`. Braces around it are tolerated. Cloning is cheap.
 #[derive(Clone)]
@@ -24,8 +25,16 @@ struct Inner {
 }
 
 impl Expression {
-    /// Parses an expression. Offsets in errors count in `source` as given.
+    /// Parses an expression. Offsets in errors count in `source` as given. A backslash in a string is an
+    /// escape, as in Ansible's conditions; between braces it is itself, as in a [`Template`](crate::Template).
+    ///
+    /// Texts parsed before are kept (a bounded number of them), so that asking again costs next to nothing.
     pub fn parse(source: &str) -> Result<Expression, Error> {
+        static PARSED: LazyLock<Cache<Expression>> = LazyLock::new(Cache::new);
+        PARSED.get(source, || Expression::fresh(source))
+    }
+
+    fn fresh(source: &str) -> Result<Expression, Error> {
         let (bare, start) = without_braces(source);
         if bare.trim().is_empty() {
             return Err(Error::syntax("the expression is empty", 0));
@@ -34,7 +43,8 @@ impl Expression {
             return Err(Error::syntax("a condition is one expression, without `{% %}`", start + at)
                 .hint("write it bare, as in `when: version != ''`"));
         }
-        let (compiled, references) = compile::expression(bare).map_err(|e| {
+        let dialect = if start > 0 { &Dialect::DOCUMENT } else { &Dialect::BARE };
+        let (compiled, references) = compile::expression(bare, dialect).map_err(|e| {
             let e = e.shift(start);
             match bare.contains("{{") {
                 true => e.hint("write it without braces: the whole text is one expression already"),

@@ -18,6 +18,7 @@
 //! ```
 
 mod args;
+mod cache;
 mod compare;
 mod compile;
 mod convert;
@@ -30,6 +31,7 @@ mod filters;
 mod functions;
 mod json;
 mod limits;
+mod literals;
 mod meter;
 mod methods;
 mod nearest;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minijinja::machinery::ast::{Call, CallArg, Expr, Macro, Stmt};
 
 use crate::env::{FUNCTIONS, IMPURE_FILTERS, IMPURE_FUNCTIONS};
+use crate::literals::BLOT;
 
 /// The variables that a text refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +89,10 @@ pub(crate) fn path(expr: &Expr<'_>) -> Option<Vec<String>> {
         Expr::Var(var) => Some(vec![var.id.to_owned()]),
         Expr::GetAttr(get) => extend(path(&get.expr)?, get.name),
         Expr::GetItem(get) => match &get.subscript_expr {
-            Expr::Const(key) => extend(path(&get.expr)?, key.value.as_str()?),
+            // A key that the engine cannot read is no part of a name.
+            Expr::Const(key) => {
+                extend(path(&get.expr)?, key.value.as_str().filter(|key| !key.contains(BLOT))?)
+            }
             _ => None,
         },
         _ => None,

@@ -35,8 +35,9 @@ impl Rewritten {
 /// In what the texts of documents differ from template files.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dialect<'a> {
-    /// Whether a backslash in a string is an escape. In a document it is not, as in Ansible: `'\1'` are two
-    /// signs there, so that patterns need no doubling. In a file, `'\n'` is a newline.
+    /// Whether a backslash in a string is an escape wherever the string stands. In the `{{ }}` of a document
+    /// it is not, as in Ansible: `'\1'` are two signs there, so that patterns need no doubling. In a file, in
+    /// a bare condition, and in the `{% %}` of a document, `'\n'` is a newline.
     pub escapes: bool,
     /// What a newline of the text becomes.
     pub newline: &'a str,
@@ -45,6 +46,9 @@ pub(crate) struct Dialect<'a> {
 impl Dialect<'_> {
     /// The dialect of documents.
     pub(crate) const DOCUMENT: Dialect<'static> = Dialect { escapes: false, newline: "\n" };
+
+    /// The dialect of a condition without braces.
+    pub(crate) const BARE: Dialect<'static> = Dialect { escapes: true, newline: "\n" };
 
     /// A literal part of the text with its newlines as they are wanted.
     pub(crate) fn newlines<'t>(&self, text: &'t str) -> Cow<'t, str> {
@@ -55,9 +59,10 @@ impl Dialect<'_> {
     }
 }
 
-/// Rewrites a bare expression.
+/// Rewrites an expression that stands alone, in braces or bare.
 pub(crate) fn expression(source: &str, expr: &Expr<'_>, dialect: &Dialect<'_>) -> Result<Rewritten, Error> {
     let mut writer = Writer::new(source, dialect);
+    writer.raw = !dialect.escapes;
     writer.expr(expr)?;
     Ok(writer.out)
 }
@@ -78,6 +83,8 @@ struct Writer<'s> {
     source: &'s str,
     dialect: &'s Dialect<'s>,
     out: Rewritten,
+    /// Whether a backslash is itself in the strings of the expression that is being written.
+    raw: bool,
     /// Whether a part of the text catches what is written in it.
     catches: bool,
     /// Names that the text may call besides the functions: its macros and variables.
@@ -90,7 +97,7 @@ type Done = Result<(), Error>;
 impl<'s> Writer<'s> {
     fn new(source: &'s str, dialect: &'s Dialect<'s>) -> Writer<'s> {
         let callable = vec!["loop".to_owned(), "caller".to_owned()];
-        Writer { source, dialect, out: Rewritten::default(), catches: false, callable }
+        Writer { source, dialect, out: Rewritten::default(), raw: false, catches: false, callable }
     }
 
     fn put(&mut self, text: &str) {

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::Value;
 use minijinja::syntax::SyntaxConfig;
 use serde_json::Value as Json;
 
+use crate::cache::Cache;
 use crate::compile::{self, Body, NAME, Text};
 use crate::emitted::Watch;
 use crate::error::{Error, ErrorKind};
@@ -76,10 +77,13 @@ struct Inner {
 }
 
 impl Template {
-    /// Parses a text of a document. A backslash in a string of an expression is itself there, as in Ansible:
-    /// `'\1'` needs no doubling.
+    /// Parses a text of a document. A backslash in a string between `{{ }}` is itself there, as in Ansible:
+    /// `'\1'` needs no doubling. In a `{% %}` it is an escape.
+    ///
+    /// Texts parsed before are kept (a bounded number of them), so that asking again costs next to nothing.
     pub fn parse(source: &str) -> Result<Template, Error> {
-        Template::new(source, &TextOptions::default(), &Dialect::DOCUMENT)
+        static PARSED: LazyLock<Cache<Template>> = LazyLock::new(Cache::new);
+        PARSED.get(source, || Template::new(source, &TextOptions::default(), &Dialect::DOCUMENT))
     }
 
     /// Parses a template file, as the `template` module was told to. A backslash in a string of an

@@ -6,6 +6,7 @@ use minijinja::value::ValueKind;
 
 use super::{Done, Writer};
 use crate::error::Error;
+use crate::literals;
 
 impl Writer<'_> {
     pub(super) fn constant(&mut self, value: &Value, span: Span) -> Done {
@@ -17,29 +18,12 @@ impl Writer<'_> {
                 Ok(number) if number.is_finite() => self.put(&format!("{number:?}")),
                 _ => return Err(Error::syntax("the number is too large", span.start_offset as usize)),
             },
-            _ => match self.plain_literal(span) {
+            _ => match literals::read(self.source, span, self.raw)? {
                 Some(text) => self.string(&text),
                 None => self.string(value.as_str().unwrap_or_default()),
             },
         }
         Ok(())
-    }
-
-    /// The signs between the quotes of a string as they stand in the source, if they are to be taken so.
-    fn plain_literal(&self, span: Span) -> Option<String> {
-        let literal = self.source.get(span.start_offset as usize..span.end_offset as usize)?;
-        if self.dialect.escapes || !literal.contains('\\') {
-            return None;
-        }
-        let mut out = String::new();
-        let mut rest = literal;
-        while let Some(quote @ ('\'' | '"')) = rest.chars().next() {
-            let inner = &rest[1..];
-            let end = closing(inner, quote)?;
-            out.push_str(&inner[..end]);
-            rest = inner[end + 1..].trim_start();
-        }
-        Some(out)
     }
 
     pub(super) fn string(&mut self, text: &str) {
@@ -55,18 +39,4 @@ impl Writer<'_> {
         }
         self.put("\"");
     }
-}
-
-/// Where a string ends: at the first quote without a backslash before it.
-fn closing(text: &str, quote: char) -> Option<usize> {
-    let mut escaped = false;
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            c if c == quote => return Some(at),
-            _ => {}
-        }
-    }
-    None
 }

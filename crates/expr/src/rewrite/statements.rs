@@ -38,7 +38,9 @@ impl Writer<'_> {
             }
             Stmt::EmitExpr(emit) => {
                 self.put("{{ ");
+                self.raw = !self.dialect.escapes;
                 self.expr(&emit.expr)?;
+                self.raw = false;
                 self.put(" }}");
             }
             Stmt::ForLoop(each) => self.for_loop(each)?,
