@@ -50,7 +50,10 @@ impl Dispatcher {
         let over = step.more().repeat.as_ref().map_or(&Json::Null, |repeat| &repeat.over);
         let list = if is_templated(over) {
             let scope = self.scope(key, Some(step), BTreeMap::new());
-            render_tree(over, &scope).map_err(|error| expression("loop", &error))?
+            let mut list = render_tree(over, &scope).map_err(|error| expression("loop", &error))?;
+            // The items go into the journal: they are captured, as results are.
+            self.config.redactor.value(&mut list);
+            list
         } else {
             over.clone()
         };
