@@ -52,6 +52,8 @@ pub enum Rule {
     Exclusive(&'static [&'static str]),
     /// All of these, or none.
     Together(&'static [&'static str]),
+    /// At least one of these, where the parameter of the first name has the value of the second.
+    NeededIf(&'static str, &'static str, &'static [&'static str]),
 }
 
 /// One parameter.
@@ -126,6 +128,8 @@ pub enum Kind {
     List(&'static Kind),
     /// A map, JSON text of one, or `k=v, k=v`.
     Dict,
+    /// A regular expression as Python writes it, without look-around and references back.
+    Pattern,
     /// Permissions: `"0644"`, `"u=rw,g=r"`, or a number.
     Mode,
     /// Whatever was written.

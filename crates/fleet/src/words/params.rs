@@ -37,7 +37,7 @@ fn kind(spec: &Spec, name: &str) -> Kind {
 /// `0644` has its zero.
 fn written(kind: Kind, node: &Node) -> Value {
     match (&kind, &node.value) {
-        (Kind::Str | Kind::Path | Kind::Mode, NodeKind::Int(_) | NodeKind::Float(_)) => {
+        (Kind::Str | Kind::Path | Kind::Pattern | Kind::Mode, NodeKind::Int(_) | NodeKind::Float(_)) => {
             node.text().map_or_else(|| node.to_json(), Value::from)
         }
         (Kind::List(item), NodeKind::List(items)) => items.iter().map(|node| written(**item, node)).collect(),

@@ -53,7 +53,7 @@ fn needs(spec: &Spec) -> Vec<Value> {
     });
     let groups = spec.rules.iter().filter_map(|rule| match rule {
         Rule::OneOf(names) => Some(one_of(names)),
-        Rule::Exclusive(_) | Rule::Together(_) => None,
+        Rule::Exclusive(_) | Rule::Together(_) | Rule::NeededIf(..) => None,
     });
     required.chain(groups).collect()
 }
@@ -90,7 +90,7 @@ fn choice(kind_: &Kind, choices: &[&str]) -> Value {
 
 fn kind(kind_: &Kind) -> Value {
     match kind_ {
-        Kind::Str | Kind::Path => json!({"type": ["string", "number", "boolean"]}),
+        Kind::Str | Kind::Path | Kind::Pattern => json!({"type": ["string", "number", "boolean"]}),
         Kind::Int | Kind::Float => json!({"type": ["number", "string"]}),
         Kind::Bool => {
             let words = ["yes", "no", "on", "off", "true", "false"];

@@ -3,7 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::{Leeway, free_form, is_template, mode};
-use crate::Kind;
+use crate::{
+    Kind,
+    pattern::{Flags, Pattern},
+};
 
 const TRUE: [&str; 6] = ["y", "yes", "on", "1", "true", "t"];
 const FALSE: [&str; 6] = ["n", "no", "off", "0", "false", "f"];
@@ -16,6 +19,7 @@ pub(super) fn to_kind(kind: &Kind, value: Value, leeway: &Leeway) -> Result<Valu
     match kind {
         Kind::Raw => Ok(value),
         Kind::Str | Kind::Path => text_of(&value).map(Value::String).ok_or_else(|| wanted("text", &value)),
+        Kind::Pattern => pattern(&value).map(Value::String),
         Kind::Int => int(&value).map(Value::from).ok_or_else(|| wanted("a whole number", &value)),
         Kind::Float => float(&value).map(Value::from).ok_or_else(|| wanted("a number", &value)),
         Kind::Bool => bool(&value).map(Value::Bool).ok_or_else(|| wanted("yes or no", &value)),
@@ -43,6 +47,11 @@ pub(crate) fn text_of(value: &Value) -> Option<String> {
         Value::Bool(false) => Some("False".into()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+fn pattern(value: &Value) -> Result<String, String> {
+    let text = text_of(value).ok_or_else(|| wanted("a pattern", value))?;
+    Pattern::parse(&text, Flags::default()).map(|_| text)
 }
 
 fn int(value: &Value) -> Option<i64> {

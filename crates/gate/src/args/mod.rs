@@ -217,9 +217,24 @@ fn broken(spec: &Spec, rule: &Rule, args: &Map<String, Value>) -> Option<ParamEr
         Rule::Together(names) if given(names) > 0 && given(names) < names.len() => {
             format!("{} takes {} together", spec.name, list(names, "and"))
         }
+        Rule::NeededIf(name, value, needed) if given(needed) == 0 && is(spec, args, name, value) => {
+            format!("{} needs {} where `{name}` is {value}", spec.name, list(needed, "or"))
+        }
         _ => return None,
     };
     Some(ParamError::whole(message))
+}
+
+/// Whether a parameter has this value, given or by default.
+fn is(spec: &Spec, args: &Map<String, Value>, name: &str, value: &str) -> bool {
+    match args.get(name) {
+        Some(given) => text_of(given).as_deref() == Some(value),
+        None => {
+            let default =
+                spec.param(name).and_then(|param| serde_json::from_str::<Value>(param.default?).ok());
+            default.and_then(|default| text_of(&default)).as_deref() == Some(value)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,12 +16,15 @@ macro_rules! table {
 
 table! {
     assert::Assert,
+    blockinfile::Blockinfile,
     command::Command,
     copy::Copy,
     debug::Debug,
     fail::Fail,
     file::File,
+    lineinfile::Lineinfile,
     ping::Ping,
+    replace::Replace,
     set_fact::SetFact,
     shell::Shell,
     stat::Stat,
@@ -80,9 +83,12 @@ mod tests {
                 }
             }
             for rule in spec.rules {
-                let (Rule::OneOf(names) | Rule::Exclusive(names) | Rule::Together(names)) = rule;
-                for name in *names {
-                    assert!(spec.params.iter().any(|param| param.name == *name), "{}: {name}", spec.name);
+                let names = match rule {
+                    Rule::OneOf(names) | Rule::Exclusive(names) | Rule::Together(names) => names.to_vec(),
+                    Rule::NeededIf(name, _, names) => [&[*name], *names].concat(),
+                };
+                for name in names {
+                    assert!(spec.params.iter().any(|param| param.name == name), "{}: {name}", spec.name);
                 }
             }
             assert!(spec.free_form.is_none_or(|name| spec.param(name).is_some()), "{}", spec.name);

@@ -4,6 +4,7 @@
 
 mod command;
 mod copy;
+mod edits;
 mod env;
 mod faults;
 mod file;

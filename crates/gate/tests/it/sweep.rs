@@ -38,6 +38,7 @@ fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     cases.extend(files());
     cases.extend(copies());
+    cases.extend(edits());
     cases.extend([
         case("template", nothing, json!({"src": "t.j2", "dest": "f", "content": "x"}), true),
         case("template", a_file, json!({"src": "t.j2", "dest": "f", "content": "old\n"}), false),
@@ -130,6 +131,31 @@ fn copies() -> Vec<Case> {
         case("copy", a_copied_tree, json!({"src": "d/", "dest": "out", "directory_mode": "0701"}), true),
         case("copy", a_copied_tree, json!({"src": "d/", "dest": "out", "local_follow": false}), true),
         case("copy", |env| { a_tree(env); env.link("..", "d/sub/up"); }, json!({"src": "d/", "dest": "out"}), true),
+    ]
+}
+
+#[rustfmt::skip]
+fn edits() -> Vec<Case> {
+    vec![
+        case("lineinfile", a_file, json!({"path": "f", "line": "new"}), true),
+        case("lineinfile", a_file, json!({"path": "f", "line": "old"}), false),
+        case("lineinfile", a_file, json!({"path": "f", "line": "old", "mode": "0600"}), true),
+        case("lineinfile", a_file, json!({"path": "f", "line": "new", "regexp": "^old|^new", "backup": true, "mode": "0600"}), true),
+        case("lineinfile", a_file, json!({"path": "f", "line": "new", "insertbefore": "old", "validate": "test -s %s"}), true),
+        case("lineinfile", a_file, json!({"path": "f", "regexp": "^o", "state": "absent"}), true),
+        case("lineinfile", nothing, json!({"path": "f", "line": "x", "state": "absent"}), false),
+        case("lineinfile", nothing, json!({"path": "a/b/f", "line": "x", "create": true, "mode": "0600"}), true),
+        case("lineinfile", |env| { a_file(env); env.link("f", "l"); }, json!({"path": "l", "line": "new"}), true),
+        case("lineinfile", |env| { env.link("f", "l"); }, json!({"path": "l", "line": "new", "create": true}), true),
+        case("blockinfile", a_file, json!({"path": "f", "block": "x"}), true),
+        case("blockinfile", a_file, json!({"path": "f", "block": ""}), false),
+        case("blockinfile", a_file, json!({"path": "f", "block": "x", "insertbefore": "BOF", "append_newline": true, "backup": true}), true),
+        case("blockinfile", nothing, json!({"path": "a/f", "block": "x", "create": true}), true),
+        case("blockinfile", nothing, json!({"path": "f", "state": "absent", "create": true}), false),
+        case("replace", a_file, json!({"path": "f", "regexp": "old", "replace": "new"}), true),
+        case("replace", a_file, json!({"path": "f", "regexp": "old", "replace": "new", "mode": "0600", "backup": true}), true),
+        case("replace", a_file, json!({"path": "f", "regexp": "none", "replace": "new"}), false),
+        case("replace", a_file, json!({"path": "f", "regexp": "old", "replace": "old", "mode": "0600"}), true),
     ]
 }
 
