@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use windlass_engine::{Document, Request};
+use windlass_engine::Request;
 
+use super::request::Typed;
 use crate::app::App;
 use crate::compose;
 use crate::error::Error;
@@ -26,6 +27,9 @@ pub(crate) struct Args {
     /// The workflow document
     #[arg(required_unless_present = "run", conflicts_with = "run", value_hint = clap::ValueHint::FilePath)]
     file: Option<PathBuf>,
+
+    #[command(flatten)]
+    typed: Typed,
 
     /// A run in place of a document: its id, the beginning of one, or `latest`
     #[arg(long, value_name = "RUN")]
@@ -79,13 +83,9 @@ impl Args {
             let (_, state) = compose::runtime(store)?.load(&id)?;
             return Ok(Picture::of_run(&state, id.as_str()));
         }
-        let request = Request {
-            document: self.file.clone().map(Document::Path),
-            env: app.env.clone(),
-            dry_run: true,
-            invoker: app.invoker,
-            ..Request::default()
-        };
+        // Without a run there is a file: the arguments say so.
+        let file = self.file.clone().unwrap_or_default();
+        let request = Request { dry_run: true, ..self.typed.mean(&file, app)? };
         Ok(Picture::of_plan(&compose::plan(app, request)?.plan))
     }
 }

@@ -1,5 +1,7 @@
 //! `windlass plan`: what would be done, without doing anything.
 
+use std::path::PathBuf;
+
 use windlass_model::projection::PlanView;
 
 use super::request::Typed;
@@ -20,13 +22,17 @@ Examples:
   windlass plan workflow.yaml -e version=1.4.2 --tags deploy
   windlass plan workflow.yaml --json | jq -r .digest")]
 pub(crate) struct Args {
+    /// The workflow document (YAML or JSON)
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    file: PathBuf,
+
     #[command(flatten)]
     typed: Typed,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
-        let request = windlass_engine::Request { dry_run: true, ..self.typed.mean(app)? };
+        let request = windlass_engine::Request { dry_run: true, ..self.typed.mean(&self.file, app)? };
         let compiled = compose::plan(app, request)?;
         compiled.warnings.iter().for_each(|warning| app.ui.warn(warning));
         show(&compiled.plan, app)?;

@@ -1,7 +1,7 @@
 //! What was typed about a document, and what it means: a request to the engine.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 use windlass_engine::{Document, Request};
@@ -12,12 +12,8 @@ use crate::app::App;
 use crate::error::Error;
 
 /// What can be typed about a document, whatever is done with it.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Typed {
-    /// The workflow document (YAML or JSON)
-    #[arg(value_hint = clap::ValueHint::FilePath)]
-    pub(super) file: PathBuf,
-
     /// Only steps with one of these tags
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     tags: Vec<String>,
@@ -36,10 +32,10 @@ pub(crate) struct Typed {
 }
 
 impl Typed {
-    /// What it means.
-    pub(crate) fn mean(&self, app: &App) -> Result<Request, Error> {
+    /// What it means for this document.
+    pub(crate) fn mean(&self, file: &Path, app: &App) -> Result<Request, Error> {
         Ok(Request {
-            document: Some(Document::Path(self.file.clone())),
+            document: Some(Document::Path(file.to_owned())),
             extra_vars: variables(&self.extra_vars)?,
             env: app.env.clone(),
             tags: names(&self.tags),

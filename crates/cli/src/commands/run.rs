@@ -1,5 +1,7 @@
 //! `windlass run`: a document becomes a run, which is watched to its end.
 
+use std::path::PathBuf;
+
 use windlass_engine::Request;
 use windlass_model::{Code, RunId};
 
@@ -26,6 +28,10 @@ Examples:
   windlass run workflow.yaml --json > run.json  one JSON document: the run's state
   windlass run workflow.yaml --events           events as JSON lines, while they happen")]
 pub(crate) struct Args {
+    /// The workflow document (YAML or JSON)
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    file: PathBuf,
+
     #[command(flatten)]
     typed: Typed,
 
@@ -83,7 +89,7 @@ impl Args {
             diff: self.diff,
             fail_fast: self.fail_fast.then_some(true),
             max_parallelism: self.max_parallelism,
-            ..self.typed.mean(app)?
+            ..self.typed.mean(&self.file, app)?
         })
     }
 }

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use windlass_engine::{Document, Request};
+use windlass_engine::Request;
 
+use super::request::Typed;
 use crate::app::App;
 use crate::compose;
 use crate::error::{Error, problem_json};
@@ -18,25 +19,22 @@ use crate::render::Tone;
 #[command(after_long_help = "\
 Examples:
   windlass validate workflow.yaml
-  windlass validate deploy/*.yaml
+  windlass validate deploy/*.yaml -e @production.yaml
   windlass validate workflow.yaml --json | jq '.documents[].problems'")]
 pub(crate) struct Args {
     /// The documents
     #[arg(required = true, value_hint = clap::ValueHint::FilePath)]
     files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    typed: Typed,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
         let mut documents = Vec::new();
         for file in &self.files {
-            let request = Request {
-                document: Some(Document::Path(file.clone())),
-                env: app.env.clone(),
-                dry_run: true,
-                invoker: app.invoker,
-                ..Request::default()
-            };
+            let request = Request { dry_run: true, ..self.typed.mean(file, app)? };
             let problems = match compose::plan(app, request) {
                 Ok(_) => Vec::new(),
                 Err(error) => {

@@ -2,8 +2,8 @@
 
 use super::layout::Layout;
 
-/// How often every layer is placed anew.
-const ROUNDS: usize = 24;
+/// How often every layer is placed anew. Odd, so that the last round ends at the leaves.
+const ROUNDS: usize = 25;
 
 /// The middle of each node, counted from 0, where `size` is how much room each needs.
 pub(crate) fn place(layout: &Layout, size: &[f64]) -> Vec<f64> {

@@ -84,3 +84,12 @@ fn names_with_spaces_and_unicode_are_fine() {
         .expect("a link");
     env.run(["run", "link.yaml"]).success();
 }
+
+#[test]
+fn a_document_that_needs_a_variable_is_validated_and_drawn_with_it() {
+    let env = env();
+    env.file("a.yaml", "workflow: x\ntasks:\n  - { id: a, run: 'echo {{ version }}' }\n");
+    env.run(["validate", "a.yaml"]).status(1).says("WL0302");
+    env.run(["validate", "a.yaml", "-e", "version=1"]).success();
+    env.run(["graph", "a.yaml", "-e", "version=1"]).success();
+}
