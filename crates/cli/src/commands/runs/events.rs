@@ -84,10 +84,8 @@ fn note(plan: &Plan, event: &Event) -> String {
         Event::StateSet { key, .. } => key.clone(),
         Event::CleanupAdded { entry, .. } => entry.label.clone(),
         Event::CleanupDone { error, .. } => error.clone().unwrap_or_default(),
-        Event::StepStarted { .. }
-        | Event::PlanExtended { .. }
-        | Event::StepHeld { .. }
-        | Event::BatchMerged { .. } => String::new(),
+        // The word and the place say all of the others.
+        _ => String::new(),
     };
     if text.is_empty() { text } else { format!("  {}", crate::render::tame(&text)) }
 }
