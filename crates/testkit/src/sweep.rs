@@ -3,7 +3,7 @@
 //!
 //! A sweep takes the program, and a function that lays out a fresh environment with the document in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
@@ -63,8 +63,9 @@ impl Case<'_> {
         clean
     }
 
-    /// Resumes a run until it completes, and holds what came of it against the clean run.
-    fn recover(&self, env: &TestEnv, clean: &Clean, after: &str) {
+    /// Resumes a run until it completes, and holds what came of it against the clean run. The steps `again` may
+    /// run again once they are finished.
+    fn recover(&self, env: &TestEnv, clean: &Clean, again: &BTreeSet<String>, after: &str) {
         let mut last = None;
         for _ in 0..RESUMES {
             let output = env.run(["resume", "--in-doubt", "rerun"]);
@@ -80,9 +81,18 @@ impl Case<'_> {
         assert_eq!(state["state"], "completed", "after {after}");
         let difference = difference("", &clean.state, &(self.measure)(&state));
         assert!(difference.is_empty(), "after {after} the final state differs:\n{}", difference.join("\n"));
-        finished_once(&env.events(), after);
+        finished_once(&env.events(), again, after);
         (self.check)(env, after);
     }
+}
+
+/// The steps of the latest run's plan that take back what their task made. A task that failed takes back, is
+/// opened again by a resume, and takes back again.
+fn cleanups(env: &TestEnv) -> BTreeSet<String> {
+    let plan = env.artifact("plan.json");
+    let steps = plan["steps"].as_array().into_iter().flatten();
+    let cleanups = steps.filter(|step| step["cleanup"] == true);
+    cleanups.filter_map(|step| step["id"].as_str().map(str::to_owned)).collect()
 }
 
 /// Kills the program after every record that a clean run has, and resumes. The final state is always the clean
@@ -125,7 +135,7 @@ pub fn fail_each_step(case: &Case<'_>) -> usize {
         assert_eq!(state["state"], "failed", "{step} was failed\n{output:?}");
         only_ended_tasks(&state, step);
         assert!(output.stderr().contains(step.split('/').next().unwrap_or_default()), "{output:?}");
-        case.recover(&env, &clean, &format!("the failure of {step}"));
+        case.recover(&env, &clean, &cleanups(&env), &format!("the failure of {step}"));
     });
     steps.len()
 }
@@ -156,7 +166,7 @@ pub fn crash_at_random(case: &Case<'_>, kills: usize, seed: u64) -> usize {
             // Killed before the run was written down: nothing happened, and a new run is the way on.
             env.run(["run", case.document]).success();
         }
-        case.recover(&env, &clean, &after);
+        case.recover(&env, &clean, &BTreeSet::new(), &after);
     });
     hits.into_inner()
 }
@@ -177,7 +187,7 @@ fn crash_each(case: &Case<'_>, clean: &Clean, faults: &[Fault]) -> usize {
         }
         output.killed();
         hits.fetch_add(1, Ordering::Relaxed);
-        case.recover(&env, clean, &fault.to_string());
+        case.recover(&env, clean, &BTreeSet::new(), &fault.to_string());
     });
     let hits = hits.into_inner();
     assert!(hits * 10 >= faults.len() * 9, "only {hits} of {} faults hit", faults.len());
@@ -198,11 +208,15 @@ fn each<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
     });
 }
 
-/// Fails unless every step has at most one end in the journal, and no start after it.
-fn finished_once(events: &[Value], after: &str) {
+/// Fails unless every step but those in `again` has at most one end in the journal, and no start after it.
+fn finished_once(events: &[Value], again: &BTreeSet<String>, after: &str) {
     let mut ends: BTreeMap<String, u64> = BTreeMap::new();
     for event in events {
-        let name = ["task", "step", "host"].map(|key| event[key].as_str().unwrap_or_default()).join("/");
+        let [task, step, host] = ["task", "step", "host"].map(|key| event[key].as_str().unwrap_or_default());
+        let name = format!("{task}/{step}@{host}");
+        if again.contains(&name) {
+            continue;
+        }
         let status = event["state"].as_str().or(event["status"].as_str()).unwrap_or_default();
         match event["event"].as_str() {
             // What failed is tried again by a resume.

@@ -4,10 +4,11 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use windlass_engine::Command;
+use windlass_model::projection::RunMeta;
 use windlass_model::{At, BlobId, OnDoubt, Phase, RunId, RunState, RunStatus, Verdict};
-use windlass_store::{Filter, Store, StoredRun};
+use windlass_store::{Filter, Store, StoredRun, artifacts};
 
 use crate::app::App;
 use crate::compose;
@@ -46,12 +47,16 @@ impl Args {
             Some(run) => app.find(run)?,
             None => match latest(app)? {
                 Some(found) => found,
-                None => return nothing("there is nothing to resume", None, app),
+                None => {
+                    mend_newest(app)?;
+                    return nothing("there is nothing to resume", None, app);
+                }
             },
         };
         let runtime = compose::runtime(store.clone())?;
         let (stored, state) = runtime.load(&id)?;
         if !state.status.is_resumable() {
+            mend(&store, &stored, &state);
             let what = format!("run {id} is {}: there is nothing to resume", state.status.word());
             return nothing(&what, Some(&id), app);
         }
@@ -70,6 +75,35 @@ fn latest(app: &App) -> Result<Option<(Store, RunId)>, Error> {
     let rows = store.runs(&Filter { status: status.to_vec(), ..Filter::default() })?;
     let free = rows.into_iter().find(|row| !store.is_driven(&row.id));
     Ok(free.map(|row| (store, row.id)))
+}
+
+/// Makes the newest run's files whole, where it is finished.
+fn mend_newest(app: &App) -> Result<(), Error> {
+    let Some(store) = app.existing_store()? else { return Ok(()) };
+    let newest = store.runs(&Filter { limit: Some(1), ..Filter::default() })?;
+    if let Some(row) = newest.into_iter().find(|row| row.status.is_finished()) {
+        let (stored, state) = compose::runtime(store.clone())?.load(&row.id)?;
+        mend(&store, &stored, &state);
+    }
+    Ok(())
+}
+
+/// Makes the files of a finished run whole, where its driver died between its last record and its last file.
+fn mend(store: &Store, stored: &StoredRun, state: &RunState) {
+    let run = &stored.row.id;
+    let file = store.run_folder(run).map(|folder| folder.join("run_state.json"));
+    let text = file.and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
+    let told = serde_json::from_slice::<Value>(&text).unwrap_or_default();
+    if told["state"] == state.status.word() {
+        return;
+    }
+    // Who cannot have the lease leaves the files to who has it.
+    let Ok(_lease) = store.lease(run) else { return };
+    let meta = RunMeta::new(run.clone(), &stored.row.invoker, stored.row.digest.clone());
+    if let Some((mut writer, _)) = artifacts::Writer::open(store, &meta, state) {
+        // Files that cannot be written are no reason to fail: the journal has all that they say.
+        writer.end(state).ok();
+    }
 }
 
 fn nothing(what: &str, run: Option<&RunId>, app: &App) -> Result<Exit, Error> {

@@ -34,7 +34,7 @@ fn orders() -> Vec<Vec<usize>> {
 fn one_digest_however_the_document_is_shuffled() {
     let heads = [
         "workflow: same\nvars: { a: 1, wanted: false }\npolicy: { max_parallelism: 3 }\n",
-        "# a comment\npolicy:\n  max_parallelism: 3\nvars:\n  wanted: no\n  a: 1\n\nworkflow: same\n",
+        "# a comment\npolicy:\n  max_parallelism: 3\nvars:\n  wanted: false\n  a: 1\n\nworkflow: same\n",
         "{\"workflow\": \"same\", \"vars\": {\"a\": 1, \"wanted\": false}, \"policy\": {\"max_parallelism\": 3}}",
     ];
     let mut digests = Vec::new();

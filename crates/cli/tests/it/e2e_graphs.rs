@@ -145,7 +145,7 @@ tasks:
     output.status(1);
     let state = env.state();
     assert_eq!(state["state"], "failed");
-    assert_eq!(state["error"]["code"], "WL0608", "{state:#}");
+    assert_eq!(state["error"]["code"], "WL0628", "{state:#}");
     let message = state["error"]["message"].as_str().unwrap_or_default();
     assert!(message.contains("consumer") && message.contains("token"), "it names who waits: {message}");
     assert!(order(&env).is_empty() && no_open_task(&state));

@@ -26,7 +26,7 @@ tasks:
       echo "token $TOKEN"
       echo "quoted $QUOTED" >&2
       echo "$KEY"
-      echo "${#TOKEN}" > length
+      printf %s "$TOKEN" | wc -c > length
     outputs: { said: "{{ stdout }}" }
   - id: renders
     steps:
@@ -126,7 +126,7 @@ secrets: { token: { env: RELEASE_TOKEN } }
 tasks:
   - id: slow
     environment: { TOKEN: '{{ secrets.token }}' }
-    run: touch begun; sleep 0.4; echo \"${#TOKEN}\" > length
+    run: sleep 0.4; printf %s \"$TOKEN\" | wc -c > length
 ",
     )
     .var("RELEASE_TOKEN", TOKEN);
@@ -143,8 +143,9 @@ tasks:
             }
             looked
         });
-        running.wait().success();
+        let output = running.wait();
         over.store(true, Ordering::Relaxed);
+        output.success();
         watcher.join().expect("no process shows it")
     });
     assert!(looked > 3, "looked {looked} times only");

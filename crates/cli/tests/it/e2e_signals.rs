@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use windlass_testkit::{Running, Signal, TestEnv};
 
-use crate::e2e_support::{lines, with};
+use crate::e2e_support::{is_alive, lines, with};
 
 /// A step of a second, and one that needs it.
 const SHORT: &str = "workflow: short
@@ -34,12 +34,7 @@ fn begun(env: &TestEnv) -> Running {
 /// The processes that the document wrote down and that are still there.
 fn alive(env: &TestEnv) -> Vec<String> {
     let pids = env.read("pids").unwrap_or_default();
-    let there = |pid: &&str| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // A zombie is gone; whoever is its parent has not looked yet.
-        !stat.is_empty() && !stat.contains(") Z ")
-    };
-    pids.lines().filter(there).map(str::to_owned).collect()
+    pids.lines().filter(|pid| is_alive(pid)).map(str::to_owned).collect()
 }
 
 #[test]

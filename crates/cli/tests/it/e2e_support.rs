@@ -45,3 +45,9 @@ pub(crate) fn copy(env: &TestEnv, folder: &str) {
 pub(crate) fn lines(env: &TestEnv, file: &str) -> usize {
     env.read(file).map_or(0, |text| text.lines().count())
 }
+
+/// Whether a process is there. A zombie is gone: its parent has not looked yet.
+pub(crate) fn is_alive(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
