@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
-use windlass_model::{At, BlobId, Failure, RunId, StepId, TaskId, Usage};
+use windlass_model::{At, BlobId, Code, Failure, RunId, StepId, TaskId, Usage};
 
 use crate::cleanup::CleanupStack;
 use crate::progress::Progress;
@@ -17,6 +17,9 @@ use crate::state::StateView;
 
 /// A future that an action returns.
 pub type ActionFuture<'a> = Pin<Box<dyn Future<Output = Result<Output, Failure>> + Send + 'a>>;
+
+/// A future that tells how things are before a step.
+pub type BeforeFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<Value>, Failure>> + Send + 'a>>;
 
 /// Whether an action touches anything outside the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,26 @@ pub trait Action: Send + Sync + 'static {
     fn estimate(&self, call: &Call<'_>) -> Result<Option<Usage>, Failure> {
         let _ = call;
         Ok(None)
+    }
+
+    /// Whether what it does can be taken back.
+    fn undoes(&self) -> bool {
+        false
+    }
+
+    /// What it takes to take the step back, found before the step begins; `None` where there will be nothing
+    /// to take back. It is in the journal before [`Action::run`] is called, so it must hold no secret.
+    fn before<'a>(&'a self, step: &'a StepContext) -> BeforeFuture<'a> {
+        let _ = step;
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Takes back what was done, given what [`Action::before`] found. It may be called again after a crash.
+    fn undo<'a>(&'a self, step: StepContext, before: Arc<Value>) -> ActionFuture<'a> {
+        let _ = (step, before);
+        Box::pin(async {
+            Err(Failure::new(Code::CannotUndo, "this action cannot be taken back").permanent())
+        })
     }
 
     /// Does the work. In check mode it says what would change and changes nothing.

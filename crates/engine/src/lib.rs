@@ -63,7 +63,9 @@ pub mod secret;
 pub mod state;
 mod vars;
 
-pub use action::{Action, ActionFuture, Actions, Blobs, Call, Effect, Mode, Output, StepContext};
+pub use action::{
+    Action, ActionFuture, Actions, BeforeFuture, Blobs, Call, Effect, Mode, Output, StepContext,
+};
 pub use backend::{Backend, BackendKey, Backends, Compiled, Document, Loaded, Request};
 pub use builtin::Noop;
 pub use bus::{Bus, Listener, Subscription, Topic};

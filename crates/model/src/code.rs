@@ -175,6 +175,8 @@ codes! {
     Aborted = "WL0637",
     /// The journal could not be written.
     JournalLost = "WL0639",
+    /// What a step did cannot be taken back.
+    CannotUndo = "WL0640",
     /// A file or folder of the state cannot be used.
     StateUnusable = "WL0701",
     /// No space is left for the store.
@@ -197,6 +199,16 @@ codes! {
     NoContent = "WL0710",
     /// A run's records contradict themselves.
     StoreCorrupt = "WL0711",
+    /// A file is no exported run, or not a whole one.
+    NotPortable = "WL0730",
+    /// A later version exported the run.
+    PortableNewer = "WL0731",
+    /// An exported run is larger than what is taken in.
+    PortableTooBig = "WL0732",
+    /// A run came from another store, and cannot go on here.
+    RunImported = "WL0733",
+    /// A backup would lie where something is.
+    BackupTaken = "WL0734",
     /// The backend that was asked for is not registered.
     UnknownBackend = "WL0801",
     /// No backend knows this kind of document.

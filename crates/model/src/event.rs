@@ -294,6 +294,37 @@ pub enum Event {
         /// Its tasks, by index, sorted.
         tasks: Vec<u32>,
     },
+    /// What it takes to take a step back; durable before the step begins to change anything.
+    UndoKept {
+        /// Which.
+        #[serde(flatten)]
+        at: At,
+        /// How it was before, as its action knows it. Never a secret.
+        before: Arc<Value>,
+    },
+    /// What was done in a scope is to be taken back: a task or a stage that failed as a transaction, or the
+    /// whole run, which goes on with that after its end.
+    UndoStarted {
+        /// The scope.
+        scope: Scope,
+    },
+    /// A step was taken back, or could not be.
+    StepUndone {
+        /// Which.
+        #[serde(flatten)]
+        at: At,
+        /// Why it could not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Box<Failure>>,
+    },
+    /// Everything in a scope was taken back, as far as it could be.
+    UndoFinished {
+        /// The scope.
+        scope: Scope,
+        /// The first reason why something could not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Box<Failure>>,
+    },
     /// Something is to be taken back however the run ends.
     CleanupAdded {
         /// Its number, from 1.
@@ -329,6 +360,10 @@ impl Event {
             Event::DoubtResolved { .. } => "doubt_resolved",
             Event::StateSet { .. } => "state_set",
             Event::BatchMerged { .. } => "batch_merged",
+            Event::UndoKept { .. } => "undo_kept",
+            Event::UndoStarted { .. } => "undo_started",
+            Event::StepUndone { .. } => "step_undone",
+            Event::UndoFinished { .. } => "undo_finished",
             Event::CleanupAdded { .. } => "cleanup_added",
             Event::CleanupDone { .. } => "cleanup_done",
         }
@@ -344,6 +379,8 @@ impl Event {
             | Event::ApprovalAsked { at, .. }
             | Event::ApprovalGiven { at, .. }
             | Event::StepHeld { at }
+            | Event::UndoKept { at, .. }
+            | Event::StepUndone { at, .. }
             | Event::DoubtResolved { at, .. } => Some(*at),
             _ => None,
         }

@@ -17,6 +17,7 @@ mod rearm;
 mod shape;
 mod source;
 mod state;
+mod undo;
 
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Diagnostics};

@@ -62,7 +62,7 @@ pub struct Inputs {
 
 /// The SHA-256 of a content, in hexadecimal: its name in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 pub struct BlobId(Arc<str>);
 
 impl BlobId {
@@ -80,6 +80,14 @@ impl BlobId {
     /// The 64 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for BlobId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::new(&text).ok_or_else(|| format!("{text:?} is no name of a content"))
     }
 }
 
@@ -122,6 +130,9 @@ pub struct Policy {
     /// When and how a failed step is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// Whether a failure takes back what was done. A stage's or a task's only.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub transaction: bool,
 }
 
 /// The order in which ready tasks start.

@@ -1,19 +1,42 @@
 //! What a resume takes up again, as a part of the fold: what was under way is in doubt, what failed is open.
 
-use crate::{At, Phase, RunState, Status, StepRun, TaskEnd, TaskRun};
+use crate::{At, Phase, RunState, Scope, Status, StepRun, TaskEnd, TaskRun};
 
 impl RunState {
     /// Opens again what a resume has to look at. Finished steps stay finished, but for those that come after
     /// a failed one in its task, and for a cleanup that an interruption brought forward.
     pub(crate) fn rearm(&mut self) {
         for task in 0..self.tasks.len() as u32 {
+            let undoing = [Some(Scope::Task(task)), self.plan().tasks[task as usize].stage.map(Scope::Stage)];
+            if undoing.iter().flatten().any(|scope| self.undoing.contains(scope)) {
+                // It is being taken back, and that goes on first.
+                continue;
+            }
             match self.tasks[task as usize].end {
-                Some(TaskEnd::Completed | TaskEnd::Skipped | TaskEnd::Undone) => {}
+                Some(TaskEnd::Completed | TaskEnd::Skipped) => {}
+                Some(TaskEnd::Undone) => self.restart(task),
                 Some(TaskEnd::Failed | TaskEnd::Blocked) => {
                     self.reopen(task);
                     self.tasks[task as usize] = TaskRun::default();
                 }
                 None => self.reopen(task),
+            }
+        }
+    }
+
+    /// Opens a task again of which nothing is left.
+    fn restart(&mut self, task: u32) {
+        self.tasks[task as usize] = TaskRun::default();
+        self.undo.retain(|at, _| at.task != task);
+        self.expansions.retain(|at, _| at.task != task);
+        self.approvals.retain(|at, _| at.task != task);
+        let plan = self.plan().clone();
+        let spec = &plan.tasks[task as usize];
+        for host in 0..plan.hosts_of(spec).len() as u32 {
+            for step in 0..spec.steps.len() as u32 {
+                if let Some(index) = self.position(At { task, step, host, item: None }) {
+                    self.steps[index] = StepRun::default();
+                }
             }
         }
     }
@@ -24,9 +47,15 @@ impl RunState {
         let ended = self.tasks[task as usize].end.is_some();
         for host in 0..plan.hosts_of(spec).len() as u32 {
             let failed = if ended { self.first_failure(task, host) } else { None };
+            let body = |step: u32| At { task, step, host, item: None };
+            // A cleanup that was brought forward comes again at the end; one that came in its turn does not.
+            let early = (0..spec.cleanup)
+                .map(body)
+                .any(|at| self.cut_short(at) || self.step(at).is_some_and(|run| run.status().is_none()));
             for step in 0..spec.steps.len() as u32 {
                 let at = At { task, step, host, item: None };
-                let again = step >= spec.cleanup || failed.is_some_and(|f| step >= f) || self.cut_short(at);
+                let cleanup = step >= spec.cleanup && (early || ended);
+                let again = cleanup || failed.is_some_and(|f| step >= f) || self.cut_short(at);
                 self.reopen_step(at, again);
             }
         }

@@ -84,8 +84,9 @@ impl Plan {
         let stuck = |t: &u32| waiting[*t as usize] > 0;
         let mut at = (0..self.tasks.len() as u32).find(stuck).expect("some task is not in the order");
         let mut path: Vec<u32> = Vec::new();
+        let mut place: std::collections::HashMap<u32, usize> = std::collections::HashMap::new();
         loop {
-            if let Some(start) = path.iter().position(|&t| t == at) {
+            if let Some(start) = place.insert(at, path.len()) {
                 let mut circle = path.split_off(start);
                 circle.push(at);
                 return circle;

@@ -1,6 +1,6 @@
 //! Where a run stands: the sum of its events, by one function for live execution, resume, replay and views.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -144,6 +144,10 @@ pub struct RunState {
     pub reserved: BTreeMap<At, Usage>,
     /// The run's state by scope and key.
     pub values: BTreeMap<(Scope, String), Arc<Value>>,
+    /// What it takes to take steps back, each with the number of the event that told it.
+    pub undo: BTreeMap<At, (u64, Arc<Value>)>,
+    /// The scopes that are being taken back.
+    pub undoing: BTreeSet<Scope>,
     /// How many batches were merged.
     pub batches: u32,
     /// What is still to be taken back.
@@ -178,6 +182,8 @@ impl RunState {
             used: Usage::default(),
             reserved: BTreeMap::new(),
             values: BTreeMap::new(),
+            undo: BTreeMap::new(),
+            undoing: BTreeSet::new(),
             batches: 0,
             cleanups: BTreeMap::new(),
             last_cleanup: 0,
@@ -222,8 +228,10 @@ impl RunState {
         if at.step as usize >= task.steps.len() {
             return None;
         }
-        let index = self.first[at.task as usize] + at.host * task.steps.len() as u32 + at.step;
-        (index < self.first[at.task as usize + 1]).then_some(index as usize)
+        // An event may come from anywhere: its host can be any number.
+        let nth = u64::from(at.host) * task.steps.len() as u64 + u64::from(at.step);
+        let index = self.first[at.task as usize] as usize + usize::try_from(nth).ok()?;
+        (index < self.first[at.task as usize + 1] as usize).then_some(index)
     }
 
     /// Adds one event: what it says becomes so, or it is refused and nothing changes.
@@ -249,6 +257,7 @@ impl RunState {
             Event::CleanupDone { id, .. } => {
                 self.cleanups.remove(id).map(drop).ok_or(format!("cleanup {id} is not open"))
             }
+            Event::UndoStarted { scope } => self.undo_started(*scope),
             _ if self.status != RunStatus::Running => Err(format!("the run is {}", self.status.word())),
             Event::TaskFinished { task, end, reason, outputs, error } => {
                 let detail = TaskDetail {
@@ -268,6 +277,9 @@ impl RunState {
             Event::ApprovalGiven { at, approved, by, note } => self.approval_given(*at, *approved, by, note),
             Event::StepHeld { at } => self.turn(*at, &[Phase::InDoubt], Phase::Held),
             Event::DoubtResolved { at, verdict } => self.doubt_resolved(*at, *verdict),
+            Event::UndoKept { at, before } => self.undo_kept(*at, before),
+            Event::StepUndone { at, error } => self.step_undone(*at, error.as_deref()),
+            Event::UndoFinished { scope, error } => self.undo_finished(*scope, error.is_none()),
             Event::StateSet { scope, key, value } => self.state_set(*scope, key, value.as_ref()),
             Event::BatchMerged { batch, tasks } => self.batch_merged(*batch, tasks),
         }
@@ -276,6 +288,8 @@ impl RunState {
     fn run_started(&mut self, pid: u32, resumed: bool, time: u64) -> Result<(), String> {
         match (self.status, resumed) {
             (RunStatus::Pending, _) => self.started_at = Some(time),
+            // What goes on is the taking back of a run that had ended.
+            (status, true) if status.is_resumable() && self.undoing.contains(&Scope::Global) => {}
             (status, true) if status.is_resumable() => self.rearm(),
             (status, _) => return Err(format!("the run is {}", status.word())),
         }
@@ -346,7 +360,7 @@ impl RunState {
         self.step_mut(at).ok_or_else(|| "there is no such step".into())
     }
 
-    fn step_mut(&mut self, at: At) -> Option<&mut StepRun> {
+    pub(crate) fn step_mut(&mut self, at: At) -> Option<&mut StepRun> {
         match at.item {
             None => {
                 let index = self.position(at)?;

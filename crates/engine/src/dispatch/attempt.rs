@@ -133,6 +133,7 @@ impl Dispatcher {
                 return if self.judge(key, at, result) { Pace::On } else { Pace::Wait };
             }
         }
+        let deed = self.deed(at, &*action);
         let stage = self.plan.tasks[key.0 as usize].stage;
         self.running += 1;
         self.ready.started(stage);
@@ -147,6 +148,7 @@ impl Dispatcher {
             environment: prepared.environment,
             limit_ms,
             no_log: step.more().no_log,
+            deed,
             scopes: self.scopes_of(key),
         })));
         self.wait_as(key, Doing::Running)

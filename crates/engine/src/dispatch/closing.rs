@@ -1,6 +1,6 @@
 //! How a run ends before its time: stopped to be resumed, given up, or out of time.
 
-use windlass_model::{At, Code, Event, Failure, Outcome, Phase, RunStatus, Status, Task, TaskRun};
+use windlass_model::{At, Code, Event, Failure, Outcome, Phase, RunStatus, Scope, Status, Task, TaskRun};
 
 use super::message::{Order, Stop};
 use super::strand::{Doing, Strand, StrandKey};
@@ -69,7 +69,10 @@ impl Dispatcher {
 
     pub(super) fn wake_for_end(&mut self, key: StrandKey) {
         let stage = self.plan.tasks[key.0 as usize].stage;
-        let strand = self.strand(key);
+        let Some(strand) = self.strands.get_mut(&key) else {
+            // It was begun by an earlier driver, and not yet by this one.
+            return self.ready.push(key, stage);
+        };
         strand.doing = Doing::Ready;
         if strand.early && matches!(self.course, Course::Closing { .. }) {
             // It parked to be resumed, and will not be: back to where it stood, to be ended there.
@@ -138,6 +141,7 @@ impl Dispatcher {
         let tasks: Vec<u32> = (0..self.plan.tasks.len() as u32)
             .filter(|&t| self.plan.tasks[t as usize].stage == Some(stage))
             .filter(|&t| self.state.tasks[t as usize].end.is_none())
+            .filter(|&t| !self.state.undoing.contains(&Scope::Task(t)))
             .collect();
         for task in tasks {
             let active: Vec<(StrandKey, Doing)> =

@@ -12,12 +12,17 @@ impl Dispatcher {
     pub(super) fn idle(&mut self) -> bool {
         match self.course.clone() {
             Course::Leaving(_) | Course::Ended => return false,
+            // What is being taken back goes on, whatever becomes of the run; it is running work.
+            Course::Going | Course::Closing { .. } if self.advance_undo() => return true,
             Course::Interrupting { reason, .. } => {
                 self.course = Course::Leaving(Event::RunInterrupted { reason });
                 return false;
             }
             Course::Closing { status, failure } => {
                 self.block_the_rest();
+                if !self.passes.is_empty() {
+                    return true;
+                }
                 self.course = Course::Leaving(Event::RunFinished { status, error: Some(failure) });
                 return false;
             }
@@ -89,8 +94,9 @@ impl Dispatcher {
 
     pub(super) fn complete(&mut self) {
         self.next_batch();
-        let failed = (0..self.plan.tasks.len() as u32)
-            .find(|&task| self.state.tasks[task as usize].end == Some(TaskEnd::Failed));
+        let failed = (0..self.plan.tasks.len() as u32).find(|&task| {
+            matches!(self.state.tasks[task as usize].end, Some(TaskEnd::Failed | TaskEnd::Undone))
+        });
         let error = failed.map(|task| {
             let id = &self.plan.tasks[task as usize].id;
             let error =

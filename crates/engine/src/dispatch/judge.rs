@@ -19,6 +19,9 @@ pub(super) enum Judged {
 impl Dispatcher {
     /// An executor is done with an attempt.
     pub(super) fn finished(&mut self, done: Finished) {
+        if self.passes.iter().any(|pass| pass.current == Some(done.at)) {
+            return self.undone(done);
+        }
         let key = (done.at.task, done.at.host);
         if self
             .strands

@@ -34,6 +34,9 @@ pub(crate) enum Input {
     Answer { at: At, approved: bool, by: String, note: String },
     /// A person decided about a step in doubt.
     Resolve { at: At, verdict: Verdict },
+    /// A step is about to change something, and this is what it takes to take that back. The answer is given
+    /// when it is durable.
+    Kept { at: At, before: Arc<Json>, reply: tokio::sync::oneshot::Sender<()> },
     /// A step publishes a value while it runs.
     Publish { scope: Scope, key: String, value: Option<Arc<Json>> },
     /// A fact from elsewhere that is only to be written down: a cleanup entry.
@@ -77,6 +80,20 @@ pub(crate) enum Order {
     Wake { at: u64, timer: Timer },
 }
 
+/// What an executor is to do with a step.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Deed {
+    /// Its work.
+    Do,
+    /// Its work, once it is kept how things were before.
+    DoAndKeep {
+        /// Whether it must not begin where that cannot be kept.
+        must: bool,
+    },
+    /// Take it back.
+    Undo(Arc<Json>),
+}
+
 /// An attempt to begin.
 pub(crate) struct Start {
     pub at: At,
@@ -90,6 +107,8 @@ pub(crate) struct Start {
     pub limit_ms: Option<u64>,
     /// Whether its result is kept out of everything.
     pub no_log: bool,
+    /// What is to be done.
+    pub deed: Deed,
     /// The scopes of state that it sees, nearest first.
     pub scopes: Arc<[Scope]>,
 }

@@ -8,6 +8,7 @@
 //! * `walk` is the way through a task's steps; a `strand` is one task on one host, on that way.
 //! * `work` takes a strand up to where it must wait; `attempt` and `repeat` begin steps and loops on it.
 //! * `judge` says what came of an attempt, `finish` ends the step, `task` the task.
+//! * `undo` takes back what a failed transaction, or a whole run, did.
 //! * `closing` ends a run before its time; `idle` ends it in its own, or says who it waits for.
 
 mod attempt;
@@ -24,6 +25,7 @@ mod scope;
 mod sim;
 mod strand;
 mod task;
+mod undo;
 mod verdict;
 mod walk;
 mod work;
@@ -31,6 +33,7 @@ mod work;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
 use windlass_expr::Value;
 use windlass_model::{
     At, Dependents, Event, Failure, IllegalEvent, Phase, Plan, Record, RunState, RunStatus, Scope, Usage,
@@ -39,7 +42,7 @@ use windlass_model::{
 
 pub(crate) use attempt::APPROVE;
 pub use message::Stop;
-pub(crate) use message::{Finished, Input, Order, Start, Timer};
+pub(crate) use message::{Deed, Finished, Input, Order, Start, Timer};
 use ready::Ready;
 use strand::{Doing, Strand, StrandKey, Strands};
 
@@ -68,6 +71,8 @@ pub(crate) struct Config {
     pub pid: u32,
     /// The run's values, shared with its steps.
     pub values: Values,
+    /// Whether what a finished run did is to be taken back.
+    pub undo: bool,
 }
 
 /// Where the run is heading.
@@ -115,6 +120,10 @@ pub(crate) struct Dispatcher {
     stage_began: Vec<Option<u64>>,
     records: Vec<Record>,
     orders: Vec<Order>,
+    /// What is being taken back.
+    passes: Vec<undo::Pass>,
+    /// Stages whose transaction failed, and that are taken back when all their tasks have ended.
+    failed_stages: BTreeSet<u32>,
     broken: Option<IllegalEvent>,
 }
 
@@ -140,6 +149,8 @@ impl Dispatcher {
             stage_began: vec![None; plan.stages.len()],
             records: Vec::new(),
             orders: Vec::new(),
+            passes: Vec::new(),
+            failed_stages: BTreeSet::new(),
             broken: None,
             course: Course::Going,
             now,
@@ -155,6 +166,9 @@ impl Dispatcher {
     /// Takes the run up: what has ended counts, what is ready is queued.
     fn open(&mut self) {
         let resumed = self.state.seq > 0;
+        if self.config.undo {
+            return self.open_undo();
+        }
         self.emit(Event::RunStarted { pid: self.config.pid, resumed });
         for ((scope, key), value) in &self.state.values {
             self.config.values.set(*scope, key, Some(value.clone()));
@@ -178,10 +192,11 @@ impl Dispatcher {
             }
         }
         self.next_batch();
+        self.resume_undo();
     }
 
-    /// Takes one input.
-    pub(crate) fn handle(&mut self, now: u64, input: Input) {
+    /// Takes one input. Who is given back waits until what was written for it is durable.
+    pub(crate) fn handle(&mut self, now: u64, input: Input) -> Option<oneshot::Sender<()>> {
         self.now = self.now.max(now);
         match input {
             Input::Finished(finished) => self.finished(*finished),
@@ -190,9 +205,16 @@ impl Dispatcher {
             Input::Abort { by } => self.close(RunStatus::Aborted, failures::aborted(&by)),
             Input::Answer { at, approved, by, note } => self.answer(at, approved, by, note),
             Input::Resolve { at, verdict } => self.resolve(at, verdict),
+            Input::Kept { at, before, reply } => {
+                if self.state.step(at).is_some_and(|step| step.phase == Phase::Running) {
+                    self.emit(Event::UndoKept { at, before });
+                }
+                return Some(reply);
+            }
             Input::Publish { scope, key, value } => self.set_value(scope, key, value),
             Input::Event(event) => self.emit(event),
         }
+        None
     }
 
     /// Takes ready strands up to the points where they must wait. True when there is more to do right now.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 use windlass_model::{
     At, Block, Code, Draft, Event, Failure, Loop, OnDoubt, Phase, Plan, Record, Retry, RetryOn, RunState,
-    RunStatus, Stage, StageName, Status, Step, StepId, Strategy, TaskDraft, TaskId, Until, Verdict,
+    RunStatus, Scope, Stage, StageName, Status, Step, StepId, Strategy, TaskDraft, TaskId, Until, Verdict,
 };
 
-use super::{Config, Dispatcher, Finished, Input, Order, Stop, Timer};
+use super::{Config, Deed, Dispatcher, Finished, Input, Order, Stop, Timer};
 use crate::action::{Action, ActionFuture, Actions, Output, StepContext};
 
 /// An action that only the simulator answers for.
@@ -20,9 +20,20 @@ impl Action for Scripted {
         "scripted"
     }
 
+    fn undoes(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, _: StepContext) -> ActionFuture<'a> {
         Box::pin(async { Ok(Output::default()) })
     }
+}
+
+/// A step that an executor has.
+struct Running {
+    at: At,
+    cancelled: bool,
+    deed: Deed,
 }
 
 /// Random numbers by seed.
@@ -86,6 +97,7 @@ fn plan(dice: &mut Dice) -> Plan {
         let mut policy =
             windlass_model::Policy { max_parallelism: Some(1 + dice.below(2) as u32), ..Default::default() };
         policy.fail_fast = dice.chance(40).then_some(true);
+        policy.transaction = dice.chance(30);
         draft.stages.push(Stage {
             name: StageName::new(format!("stage{n}")).unwrap(),
             vars: Default::default(),
@@ -124,6 +136,7 @@ fn plan(dice: &mut Dice) -> Plan {
         if dice.chance(10) {
             task.more.when = vec!["false".into()];
         }
+        task.more.policy.transaction = dice.chance(25);
         if dice.chance(5) {
             task.more.policy.timeout_ms = Some(10 + dice.below(50));
         }
@@ -139,6 +152,12 @@ fn dispatcher(
     now: u64,
     seed: u64,
 ) -> Dispatcher {
+    let state = RunState::replay(plan.clone(), records).unwrap();
+    let undo = state.undoing.contains(&Scope::Global);
+    build(state, held, now, seed, undo)
+}
+
+fn build(state: RunState, held: Option<Verdict>, now: u64, seed: u64, undo: bool) -> Dispatcher {
     let mut actions = Actions::default();
     for action in crate::builtin::actions().into_iter().chain([Arc::new(Scripted) as Arc<dyn Action>]) {
         actions.add(action).unwrap();
@@ -153,8 +172,8 @@ fn dispatcher(
         seed,
         pid: 1,
         values: Default::default(),
+        undo,
     };
-    let state = RunState::replay(plan.clone(), records).unwrap();
     Dispatcher::new(state, config, now)
 }
 
@@ -166,7 +185,7 @@ struct World {
     journal: Vec<Record>,
     /// How much of the journal a crash cannot lose.
     durable: usize,
-    running: Vec<(At, bool)>,
+    running: Vec<Running>,
     timers: Vec<(u64, Timer)>,
     /// Steps of bodies that succeeded while the run never failed.
     succeeded: BTreeSet<At>,
@@ -189,17 +208,17 @@ impl World {
                     // An effect begins only when its cause is durable.
                     self.durable = self.journal.len();
                     assert!(
-                        !self.running.iter().any(|(at, _)| *at == start.at),
+                        !self.running.iter().any(|running| running.at == start.at),
                         "{:?} runs twice at once",
                         start.at
                     );
-                    self.running.push((start.at, false));
+                    self.running.push(Running { at: start.at, cancelled: false, deed: start.deed });
                 }
                 Order::Cancel(at) => {
                     self.running
                         .iter_mut()
-                        .filter(|(a, _)| *a == at)
-                        .for_each(|(_, cancelled)| *cancelled = true);
+                        .filter(|running| running.at == at)
+                        .for_each(|running| running.cancelled = true);
                 }
                 Order::Wake { at, timer } => self.timers.push((at, timer)),
             }
@@ -215,6 +234,11 @@ impl World {
     fn watch(&mut self, record: &Record) {
         match &record.event {
             Event::RunFinished { .. } => self.succeeded.clear(),
+            Event::StepUndone { at, error: None } => {
+                let known = self.plan.tasks[at.task as usize].cleanup > at.step;
+                assert!(known, "what always runs is not taken back");
+                self.succeeded.remove(at);
+            }
             Event::StepStarted { at, .. } => {
                 let spec = &self.plan.tasks[at.task as usize];
                 assert!(spec.more().when.is_empty(), "{at:?} runs, and its task's condition is not met");
@@ -250,7 +274,15 @@ impl World {
         };
         if !self.running.is_empty() && self.dice.chance(70) {
             let n = self.dice.below(self.running.len() as u64) as usize;
-            let (at, cancelled) = self.running.remove(n);
+            if let Deed::DoAndKeep { .. } = self.running[n].deed {
+                // It tells how things were, and goes on when that is durable.
+                self.running[n].deed = Deed::Do;
+                let (reply, _) = tokio::sync::oneshot::channel();
+                let before = Arc::new(json!(1));
+                machine.handle(self.now, Input::Kept { at: self.running[n].at, before, reply });
+                return true;
+            }
+            let Running { at, cancelled, .. } = self.running.remove(n);
             let timed_out = self.dice.chance(3);
             let result = self.outcome();
             self.now += self.dice.below(3);
@@ -328,16 +360,23 @@ fn simulate(seed: u64) -> RunStatus {
         faults,
     };
     let mut machine = dispatcher(&plan, &[], None, 1, seed);
+    let mut undone = false;
     for _ in 0..20_000 {
         while machine.pump(world.now) {}
         machine.leave(world.now);
         world.take(&mut machine);
         if machine.is_over() {
-            assert!(world.running.is_empty(), "the run is over and steps still run");
+            assert!(world.running.is_empty(), "the run is over and {:?} still runs\n{}", world.running[0].at, world.tail(&[]));
             let state = machine.state().clone();
             assert_eq!(state, RunState::replay(plan.clone(), &world.journal).unwrap());
             if state.status.is_finished() {
                 assert!(state.tasks.iter().all(|task| task.end.is_some()));
+                assert!(state.undoing.is_empty());
+                if !undone && state.status != RunStatus::Aborted && world.dice.chance(30) {
+                    undone = true;
+                    machine = build(state, None, world.now, seed, true);
+                    continue;
+                }
                 return state.status;
             }
             assert_eq!(state.status, RunStatus::Interrupted);

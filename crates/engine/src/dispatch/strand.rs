@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use windlass_expr::from_json;
-use windlass_model::{At, Code, Outcome, RunState, Status, Task};
+use windlass_model::{At, Code, Outcome, RunState, Scope, Status, Task};
 
 use super::walk::{Omitted, Walk};
 use crate::vars::Registers;
@@ -75,6 +75,11 @@ impl Strand {
             owed: Vec::new(),
             early: false,
         };
+        if state.undoing.contains(&Scope::Task(key.0)) {
+            // Its steps are over, and are being taken back.
+            strand.walk = Walk::over(task);
+            return strand;
+        }
         let mut omitted = Vec::new();
         while let Some(run) = state.steps_on(key.0, key.1).get(strand.walk.cursor as usize) {
             let Some(outcome) = run.outcome() else { break };

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 use windlass_expr::render_tree;
 use windlass_model::{
-    At, Event, Failure, Intent, Outcome, RunStatus, Status, Step, StepRun, Strategy, TaskEnd, projection,
+    At, Event, Failure, Intent, Outcome, RunStatus, Scope, Status, Step, StepRun, Strategy, TaskEnd,
+    projection,
 };
 
 use super::message::{Order, Timer};
@@ -92,6 +93,9 @@ impl Dispatcher {
         let hosts = self.plan.hosts_of(&self.plan.tasks[task as usize]).len() as u32;
         let strands: Vec<_> = (0..hosts).filter_map(|host| self.strands.remove(&(task, host))).collect();
         let failed = strands.iter().any(|strand| strand.walk.failed);
+        if failed && self.is_transaction(task) && self.begin_undo(Scope::Task(task), self.failure_of(task)) {
+            return;
+        }
         let closing = matches!(self.course, Course::Closing { .. });
         let cut_short = closing && failed && self.is_cut_short(task);
         if cut_short {
@@ -174,9 +178,11 @@ impl Dispatcher {
         self.open_tasks -= 1;
         self.publish(task);
         self.ended.push(task);
-        if end == TaskEnd::Failed {
+        if matches!(end, TaskEnd::Failed | TaskEnd::Undone) {
+            self.stage_failed(task);
             self.task_fail_fast(task);
         }
+        self.undo_stage(task);
     }
 
     pub(super) fn task_fail_fast(&mut self, task: u32) {
@@ -281,6 +287,10 @@ impl Dispatcher {
 
     /// Skips a task that will not run.
     pub(super) fn block(&mut self, task: u32, why: &str) {
+        if self.state.undoing.contains(&Scope::Task(task)) {
+            // It ends when it is taken back.
+            return;
+        }
         let plan = self.plan.clone();
         let spec = &plan.tasks[task as usize];
         for host in 0..plan.hosts_of(spec).len() as u32 {
@@ -296,7 +306,7 @@ impl Dispatcher {
     }
 
     pub(super) fn is_blocking(end: TaskEnd) -> bool {
-        matches!(end, TaskEnd::Failed | TaskEnd::Blocked)
+        matches!(end, TaskEnd::Failed | TaskEnd::Blocked | TaskEnd::Undone)
     }
 }
 

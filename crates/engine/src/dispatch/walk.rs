@@ -108,6 +108,11 @@ impl Walk {
         (block.always < block.end).then_some(block.always)
     }
 
+    /// The end of a way that failed.
+    pub(crate) fn over(task: &Task) -> Self {
+        Self { cursor: task.steps.len() as u32, broken: Vec::new(), failed: true }
+    }
+
     /// Leaves the body for good, past every rescue: the task's time is over, or the run's.
     pub(crate) fn abandon(&mut self, task: &Task, from: u32, omitted: &mut Vec<Omitted>) {
         if self.cursor < task.cleanup {

@@ -24,7 +24,8 @@ impl Dispatcher {
         let task = &plan.tasks[key.0 as usize];
         // A strand may be queued twice, by an answer that comes while the run is being stopped.
         let stale = self.strands.get(&key).is_some_and(|strand| strand.doing != Doing::Ready);
-        if stale || self.state.tasks[key.0 as usize].end.is_some() {
+        let over = self.hosts_left[key.0 as usize] == 0 || self.state.tasks[key.0 as usize].end.is_some();
+        if stale || over {
             return;
         }
         if !self.strands.contains_key(&key) && !self.begin_strand(key) {
@@ -73,7 +74,8 @@ impl Dispatcher {
         let fresh = steps.iter().all(|step| step.phase == Phase::Pending);
         // A crash may have come between the first skipped step and the last.
         let begun = steps.iter().find_map(|step| step.outcome().filter(is_by_condition));
-        if more.when.is_empty() || (!fresh && begun.is_none()) || self.course != Course::Going {
+        let asks = !more.when.is_empty() && fresh && self.course == Course::Going;
+        if begun.is_none() && !asks {
             return true;
         }
         let reason = match begun {

@@ -8,7 +8,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use windlass_model::{At, Code, Failure, RunId};
 use windlass_store::{Durable, Lease, Position, Store};
@@ -53,6 +53,9 @@ pub(super) struct Work {
     timer_kinds: HashMap<u64, Timer>,
     timer_count: u64,
     appended: Position,
+    /// Steps that wait until it is durable how things were before, in order; the position is known once the
+    /// record is appended.
+    kept: VecDeque<(Option<Position>, oneshot::Sender<()>)>,
     /// Commands whose effects are durable from a position on.
     settle: Option<(Position, u64)>,
 }
@@ -68,6 +71,7 @@ impl Driver {
             timer_kinds: HashMap::new(),
             timer_count: 0,
             appended: Position::default(),
+            kept: VecDeque::new(),
             settle: None,
         };
         self.begin_cleanup(&mut work).await;
@@ -122,7 +126,7 @@ impl Driver {
                     }
                 }
                 note = self.cleanup.heard() => self.note(note),
-                changed = work.durable.changed(), if !work.starts.is_empty() || self.cleanup.waits() => {
+                changed = work.durable.changed(), if work.waits() || self.cleanup.waits() => {
                     changed.map_err(|_| lost("its writer went away"))?;
                 }
                 () = sleep_until(alarm) => work.ring(&mut self.dispatcher),
@@ -135,7 +139,9 @@ impl Driver {
         if let Input::Finished(finished) = &input {
             work.running.remove(&finished.at);
         }
-        self.dispatcher.handle(now_ms(), input);
+        if let Some(reply) = self.dispatcher.handle(now_ms(), input) {
+            work.kept.push_back((None, reply));
+        }
     }
 
     /// Appends what the dispatcher wrote, tells observers, and takes its orders.
@@ -155,6 +161,9 @@ impl Driver {
             }
         }
         self.cleanup.appended(work.appended);
+        for (at, _) in work.kept.iter_mut().filter(|(at, _)| at.is_none()) {
+            *at = Some(work.appended);
+        }
         for order in orders {
             match order {
                 Order::Start(start) => work.starts.push_back((work.appended, start)),
@@ -194,6 +203,12 @@ impl Driver {
             return Err(lost(&error.to_string()));
         }
         self.cleanup.durable(position);
+        while work.kept.front().is_some_and(|(at, _)| at.is_some_and(|at| at <= position)) {
+            if let Some((_, reply)) = work.kept.pop_front() {
+                // A step that was ended meanwhile does not wait any more.
+                reply.send(()).ok();
+            }
+        }
         while work.starts.front().is_some_and(|(at, _)| *at <= position) {
             if let Some((_, start)) = work.starts.pop_front() {
                 let at = start.at;
@@ -235,6 +250,11 @@ impl Driver {
 }
 
 impl Work {
+    /// Whether somebody waits for the disk.
+    fn waits(&self) -> bool {
+        !self.starts.is_empty() || !self.kept.is_empty()
+    }
+
     fn set(&mut self, at: u64, timer: Timer) {
         self.timer_count += 1;
         self.timers.push(Reverse((at, self.timer_count)));

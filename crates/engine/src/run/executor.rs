@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use windlass_model::{BlobId, Code, Failure, Plan, RunId, Scope};
 
-use crate::action::{ActionFuture, Blobs, Mode, Output, StepContext};
+use crate::action::{Action, ActionFuture, Blobs, Mode, Output, StepContext};
 use crate::cleanup::CleanupStack;
-use crate::dispatch::{Finished, Input, Start};
+use crate::dispatch::{Deed, Finished, Input, Start};
 use crate::progress::{Progress, Watch};
 use crate::redact::Redactor;
 use crate::state::{Publish, StateView, Values, Write};
@@ -93,7 +93,7 @@ pub(crate) fn spawn(
     inputs: mpsc::UnboundedSender<Input>,
 ) -> CancellationToken {
     let cancel = CancellationToken::new();
-    let (at, action) = (start.at, start.action.clone());
+    let (at, action, deed) = (start.at, start.action.clone(), start.deed.clone());
     let mut step = surroundings.context(start, cancel.clone());
     step.state = step
         .state
@@ -106,7 +106,8 @@ pub(crate) fn spawn(
         let (result, ended) = if ended.cancelled {
             (Err(ended_early()), ended)
         } else {
-            attend(Guarded(action.run(step)), token, deadline).await
+            let deed = perform(action.as_ref(), step, deed, inputs.clone());
+            attend(Guarded(Box::pin(deed)), token, deadline).await
         };
         let Ended { timed_out, cancelled } = ended;
         let clean = |(scope, key, value): Write| (scope, key, value.map(|value| redactor.shared(value)));
@@ -115,6 +116,33 @@ pub(crate) fn spawn(
         inputs.send(Input::Finished(Box::new(finished))).ok();
     });
     cancel
+}
+
+/// Does what is to be done with a step. Where it is kept how things were before, that is durable before the
+/// step begins.
+async fn perform(
+    action: &dyn Action,
+    step: StepContext,
+    deed: Deed,
+    inputs: mpsc::UnboundedSender<Input>,
+) -> Result<Output, Failure> {
+    let must = match deed {
+        Deed::Do => return action.run(step).await,
+        Deed::Undo(before) => return action.undo(step, before).await,
+        Deed::DoAndKeep { must } => must,
+    };
+    match action.before(&step).await {
+        Ok(None) => {}
+        Ok(Some(before)) => {
+            let (reply, durable) = tokio::sync::oneshot::channel();
+            inputs.send(Input::Kept { at: step.at, before: Arc::new(before), reply }).ok();
+            durable.await.map_err(|_| Failure::new(Code::JournalLost, "the journal is lost"))?;
+        }
+        Err(error) if must => return Err(error),
+        // It can do its work all the same; it just cannot be taken back.
+        Err(_) => {}
+    }
+    action.run(step).await
 }
 
 /// Takes what a step publishes to the dispatcher, which journals it and lets the others see it.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
-use windlass_expr::{Lookup, Scope, Value};
-use windlass_model::{BlobId, Code, Failure, Plan, RunId, RunState, projection::RunMeta};
+use windlass_expr::{Lookup, Value};
+use windlass_model::{
+    At, BlobId, Code, Failure, Plan, RunId, RunState, RunStatus, Scope, projection::RunMeta,
+};
 use windlass_store::{Lease, NewRun, Store};
 
 use super::Command;
@@ -142,6 +144,8 @@ struct Launch {
     root: PathBuf,
     mode: Mode,
     lease: Lease,
+    /// Whether what the run did is to be taken back.
+    undo: bool,
 }
 
 impl Runtime {
@@ -194,7 +198,7 @@ impl Runtime {
         self.store().create(&run)?;
         let meta = RunMeta::new(id.clone(), options.invoker.word(), run.digest.clone());
         let (state, mode) = (RunState::new(plan), options.mode);
-        self.launch(Launch { id, state, meta, root, mode, lease }, options)
+        self.launch(Launch { id, state, meta, root, mode, lease, undo: false }, options)
     }
 
     /// Goes on with a run: what is finished stays finished, and nothing but the store is needed.
@@ -204,13 +208,52 @@ impl Runtime {
         if !state.status.is_resumable() {
             return Err(Error::NotResumable { run: id.clone(), status: state.status.word() });
         }
+        self.go_on(stored, state, lease, false, options)
+    }
+
+    /// Takes back what a run did that has ended, the last step first. Where a step changed something that
+    /// cannot be taken back, nothing is touched, unless the rest is asked for by `force`.
+    pub fn undo(&self, id: &RunId, force: bool, options: RunOptions) -> Result<Run, Error> {
+        let lease = self.store().lease(id)?;
+        let (stored, state) = self.load(id)?;
+        if !matches!(state.status, RunStatus::Completed | RunStatus::Failed) {
+            let message = format!("run {id} is {}: only what has ended is undone", state.status.word());
+            return Err(Error::Failed(Failure::new(Code::CannotUndo, message)));
+        }
+        let stuck = state.not_undoable(Scope::Global);
+        if !force && !stuck.is_empty() {
+            let plan = state.plan();
+            let name = |at: &At| {
+                let task = &plan.tasks[at.task as usize];
+                format!("{}/{}", task.id, task.steps[at.step as usize].id)
+            };
+            let names: Vec<String> = stuck.iter().take(20).map(name).collect();
+            let message =
+                format!("these steps changed something and cannot be taken back: {}", names.join(", "));
+            let failure = Failure::new(Code::CannotUndo, message).hint("take back the rest with --force");
+            return Err(Error::Failed(failure));
+        }
+        self.go_on(stored, state, lease, true, options)
+    }
+
+    fn go_on(
+        &self,
+        stored: windlass_store::StoredRun,
+        state: RunState,
+        lease: Lease,
+        undo: bool,
+        options: RunOptions,
+    ) -> Result<Run, Error> {
+        let id = stored.row.id.clone();
         self.check_actions(state.plan())?;
         // Where processes cannot be looked for, there are none that can be found.
-        crate::process::end_marked(id, None).ok();
+        crate::process::end_marked(&id, None).ok();
         let flag = |name: &str| stored.options.get(name).and_then(serde_json::Value::as_bool) == Some(true);
         let mode = Mode { check: flag("check"), diff: flag("diff") || options.mode.diff };
         let meta = RunMeta::new(id.clone(), &stored.row.invoker, stored.row.digest.clone());
-        self.launch(Launch { id: id.clone(), state, meta, root: stored.root, mode, lease }, options)
+        // An undo that was cut off goes on as one.
+        let undo = undo || state.undoing.contains(&Scope::Global);
+        self.launch(Launch { id, state, meta, root: stored.root, mode, lease, undo }, options)
     }
 
     /// A run as the journal has it.
@@ -275,7 +318,7 @@ impl Runtime {
     }
 
     fn launch(&self, launch: Launch, mut options: RunOptions) -> Result<Run, Error> {
-        let Launch { id, state, meta, root, mode, lease } = launch;
+        let Launch { id, state, meta, root, mode, lease, undo } = launch;
         let plan = state.plan().clone();
         let values = Values::default();
         let redactor = Arc::new(options.secrets.redactor());
@@ -298,6 +341,7 @@ impl Runtime {
             seed: random(),
             pid: std::process::id(),
             values: values.clone(),
+            undo,
         };
         let cleanup = options.cleanup.take().unwrap_or_else(|| self.cleanup_stack());
         let leftovers = CleanupStack::restore(self.0.cleanups.clone(), &state.cleanups);
@@ -377,9 +421,9 @@ fn specials(plan: &Plan, id: &RunId, options: &RunOptions, mode: Mode) -> BTreeM
     });
     let secrets: Arc<dyn Lookup> = Arc::new(Shown(options.secrets.clone()));
     BTreeMap::from([
-        ("env".into(), Scope::builder().layer(Arc::new(env)).build()),
+        ("env".into(), windlass_expr::Scope::builder().layer(Arc::new(env)).build()),
         ("run".into(), windlass_expr::from_json(&run)),
-        ("secrets".into(), Scope::builder().layer(secrets).build()),
+        ("secrets".into(), windlass_expr::Scope::builder().layer(secrets).build()),
         ("ansible_check_mode".into(), Value::from(mode.check)),
         ("ansible_diff_mode".into(), Value::from(mode.diff)),
         ("omit".into(), Value::from(windlass_expr::OMIT)),

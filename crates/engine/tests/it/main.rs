@@ -6,4 +6,5 @@ mod cleanup;
 mod determinism;
 mod graphs;
 mod lifecycle;
+mod regression_engine;
 mod regression_state;

@@ -147,6 +147,13 @@ impl EventLine<'_> {
                 line.put("batch", batch)?;
                 line.put("tasks", tasks.iter().map(|t| self.task_id(*t)).collect::<Vec<_>>())
             }
+            Event::UndoKept { .. } => Ok(()),
+            Event::UndoStarted { scope } => self.scope(line, *scope),
+            Event::StepUndone { error, .. } => line.some("error", error.as_deref().map(Error::from)),
+            Event::UndoFinished { scope, error } => {
+                self.scope(line, *scope)?;
+                line.some("error", error.as_deref().map(Error::from))
+            }
             Event::CleanupAdded { id, entry } => {
                 line.put("cleanup", id)?;
                 line.put("kind", &entry.kind)?;

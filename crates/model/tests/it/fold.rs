@@ -43,6 +43,10 @@ fn status() -> impl Strategy<Value = Status> {
     ]
 }
 
+fn scope() -> impl Strategy<Value = Scope> {
+    prop_oneof![Just(Scope::Global), (0..4u32).prop_map(Scope::Task), (0..2u32).prop_map(Scope::Stage)]
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let failure = || Failure::new(Code::StepFailed, "x");
     prop_oneof![
@@ -73,6 +77,10 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(at, verdict)| Event::DoubtResolved { at, verdict }),
         1 => (prop_oneof![Just(Scope::Global), (0..4u32).prop_map(Scope::Task), (0..2u32).prop_map(Scope::Stage)], any::<bool>())
             .prop_map(|(scope, there)| Event::StateSet { scope, key: "k".into(), value: there.then(|| Arc::new(json!(1))) }),
+        2 => at().prop_map(|at| Event::UndoKept { at, before: Arc::new(json!(1)) }),
+        1 => scope().prop_map(|scope| Event::UndoStarted { scope }),
+        2 => at().prop_map(|at| Event::StepUndone { at, error: None }),
+        1 => scope().prop_map(|scope| Event::UndoFinished { scope, error: None }),
         1 => (0..3u32).prop_map(|batch| Event::BatchMerged { batch, tasks: vec![0] }),
         1 => (0..3u64).prop_map(|id| Event::CleanupAdded {
             id,

@@ -1,0 +1,225 @@
+//! Takes back what was done: by a task or a stage that failed as a transaction, or by a whole run.
+//!
+//! A pass goes through the steps of its scope, the last one first, one at a time. What fails to be taken back is
+//! told, and the rest is taken back all the same. An interruption stops a pass between two steps.
+
+use std::collections::BTreeMap;
+
+use windlass_model::{At, Code, Event, Failure, RunStatus, Scope, TaskEnd};
+
+use super::message::{Deed, Finished, Order, Start};
+use super::strand::Strand;
+use super::{Course, Dispatcher};
+use crate::action::Action;
+
+/// How long taking one step back may take.
+const STEP_LIMIT_MS: u64 = 60_000;
+
+/// What is being taken back in one scope.
+#[derive(Debug)]
+pub(super) struct Pass {
+    pub scope: Scope,
+    /// The steps that are left, in the order in which they are taken back.
+    left: Vec<At>,
+    /// The step that an executor takes back right now.
+    pub current: Option<At>,
+    /// Why the scope failed.
+    cause: Option<Failure>,
+    /// The first reason why something could not be taken back.
+    error: Option<Failure>,
+}
+
+impl Dispatcher {
+    /// What an executor does with an attempt at a step.
+    pub(super) fn deed(&self, at: At, action: &dyn Action) -> Deed {
+        let in_body = at.step < self.plan.tasks[at.task as usize].cleanup;
+        if !action.undoes() || !in_body || self.config.mode.check || self.state.undo.contains_key(&at) {
+            return Deed::Do;
+        }
+        Deed::DoAndKeep { must: self.is_transaction(at.task) }
+    }
+
+    /// Whether a task is a transaction, by itself or with its stage.
+    pub(super) fn is_transaction(&self, task: u32) -> bool {
+        self.plan.tasks[task as usize].more().policy.transaction || self.transaction_stage(task).is_some()
+    }
+
+    fn transaction_stage(&self, task: u32) -> Option<u32> {
+        let stage = self.plan.tasks[task as usize].stage?;
+        self.plan.stages[stage as usize].policy.transaction.then_some(stage)
+    }
+
+    /// A task of a stage that is a transaction failed: no other task of it goes on.
+    pub(super) fn stage_failed(&mut self, task: u32) {
+        let Some(stage) = self.transaction_stage(task) else { return };
+        if self.failed_stages.insert(stage) && self.course == Course::Going {
+            let why =
+                format!("task {} failed, and its stage is a transaction", self.plan.tasks[task as usize].id);
+            self.close_stage(stage, &why);
+        }
+    }
+
+    /// Takes a failed stage back when the last of its tasks has ended.
+    pub(super) fn undo_stage(&mut self, task: u32) {
+        let Some(stage) = self.transaction_stage(task).filter(|stage| self.failed_stages.contains(stage))
+        else {
+            return;
+        };
+        let open = |t: &u32| self.state.tasks[*t as usize].end.is_none();
+        let within = |t: &u32| self.state.is_within(*t, Scope::Stage(stage));
+        if !(0..self.plan.tasks.len() as u32).filter(within).any(|t| open(&t)) {
+            self.failed_stages.remove(&stage);
+            self.begin_undo(Scope::Stage(stage), None);
+        }
+    }
+
+    /// Begins to take a scope back; false where there is nothing to take back.
+    pub(super) fn begin_undo(&mut self, scope: Scope, cause: Option<Failure>) -> bool {
+        if matches!(scope, Scope::Task(task) if !self.plan.tasks[task as usize].more().policy.transaction) {
+            // Its stage is the transaction.
+            return false;
+        }
+        let mut left = self.state.undoable(scope);
+        let going = self.state.undoing.contains(&scope);
+        if left.is_empty() && !going {
+            return false;
+        }
+        // They are taken from the end.
+        left.reverse();
+        if !going {
+            self.emit(Event::UndoStarted { scope });
+        }
+        let error = self.state.not_undoable(scope).first().map(|at| {
+            let message = format!("{} changed something and cannot be taken back", self.name_of(*at));
+            Failure::new(Code::CannotUndo, message)
+        });
+        self.passes.push(Pass { scope, left, current: None, cause, error });
+        self.advance_undo();
+        true
+    }
+
+    /// Begins the next step of each pass that has none under way. True when that did something.
+    pub(super) fn advance_undo(&mut self) -> bool {
+        let mut did = false;
+        let mut at = 0;
+        while at < self.passes.len() {
+            if self.passes[at].current.is_some() || matches!(self.course, Course::Interrupting { .. }) {
+                at += 1;
+                continue;
+            }
+            did = true;
+            match self.passes[at].left.pop() {
+                Some(step) => self.undo_step(at, step),
+                None => {
+                    let pass = self.passes.remove(at);
+                    self.end_pass(pass);
+                }
+            }
+        }
+        did
+    }
+
+    fn undo_step(&mut self, pass: usize, at: At) {
+        let plan = self.plan.clone();
+        let step = &plan.tasks[at.task as usize].steps[at.step as usize];
+        let key = (at.task, at.host);
+        let (Some(action), Some((_, before))) =
+            (self.config.actions.get(&step.action).cloned(), self.state.undo.get(&at).cloned())
+        else {
+            return;
+        };
+        // What the step was given is rendered again only by its action, which knows what it kept.
+        let none = Strand::restore(key, &plan.tasks[at.task as usize], &self.state);
+        let was = self.strands.insert(key, none);
+        let scope = self.scope_of(key, Some(step), BTreeMap::new(), None);
+        match was {
+            Some(strand) => self.strands.insert(key, strand),
+            None => self.strands.remove(&key),
+        };
+        self.passes[pass].current = Some(at);
+        self.running += 1;
+        self.orders.push(Order::Start(Box::new(Start {
+            at,
+            attempt: self.state.step(at).map_or(1, |run| run.attempts),
+            action,
+            host: self.host_of(key).clone(),
+            input: serde_json::Value::Null,
+            scope,
+            environment: BTreeMap::new(),
+            limit_ms: Some(STEP_LIMIT_MS),
+            no_log: step.more().no_log,
+            deed: Deed::Undo(before),
+            scopes: self.scopes_of(key),
+        })));
+    }
+
+    /// An executor has taken a step back, or could not.
+    pub(super) fn undone(&mut self, done: Finished) {
+        self.running -= 1;
+        let Some(pass) = self.passes.iter_mut().find(|pass| pass.current == Some(done.at)) else { return };
+        pass.current = None;
+        let error = match done.result {
+            Ok(output) if !output.failed => None,
+            Ok(output) => Some(output.error.unwrap_or_else(|| Failure::new(Code::CannotUndo, "it failed"))),
+            Err(error) => Some(error),
+        };
+        if done.cancelled && error.is_some() && matches!(self.course, Course::Interrupting { .. }) {
+            // The resume takes it back again.
+            pass.left.push(done.at);
+            return;
+        }
+        if pass.error.is_none() {
+            pass.error.clone_from(&error);
+        }
+        let error = error
+            .map(|error| Box::new(Failure { message: self.config.redactor.text(&error.message), ..error }));
+        self.emit(Event::StepUndone { at: done.at, error });
+        self.advance_undo();
+    }
+
+    fn end_pass(&mut self, pass: Pass) {
+        let Pass { scope, cause, error, .. } = pass;
+        let whole = error.is_none();
+        self.emit(Event::UndoFinished { scope, error: error.clone().map(Box::new) });
+        match scope {
+            Scope::Task(task) => {
+                let end = if whole { TaskEnd::Undone } else { TaskEnd::Failed };
+                let cause = cause.or_else(|| self.failure_of(task)).or(error);
+                let reason = cause.as_ref().map(|cause| cause.message.clone());
+                self.finish_task(task, end, reason, None, cause);
+            }
+            Scope::Stage(_) => {}
+            Scope::Global | Scope::Pipeline => {
+                let (status, error) = match error {
+                    None => {
+                        (RunStatus::Aborted, Failure::new(Code::Aborted, "what the run did was taken back"))
+                    }
+                    Some(error) => (RunStatus::Failed, error),
+                };
+                self.course = Course::Leaving(Event::RunFinished { status, error: Some(error) });
+            }
+        }
+    }
+
+    /// Takes a whole run back that has ended.
+    pub(super) fn open_undo(&mut self) {
+        if self.state.undoing.contains(&Scope::Global) {
+            self.emit(Event::RunStarted { pid: self.config.pid, resumed: true });
+        }
+        if !self.begin_undo(Scope::Global, None) {
+            self.emit(Event::UndoStarted { scope: Scope::Global });
+            let pass = Pass { scope: Scope::Global, left: vec![], current: None, cause: None, error: None };
+            self.end_pass(pass);
+        }
+    }
+
+    /// Goes on with what an earlier driver was taking back. Tasks come to it by themselves, when their strands
+    /// are found to be over.
+    pub(super) fn resume_undo(&mut self) {
+        let stages: Vec<Scope> =
+            self.state.undoing.iter().copied().filter(|scope| matches!(scope, Scope::Stage(_))).collect();
+        for scope in stages {
+            self.begin_undo(scope, None);
+        }
+    }
+}
