@@ -366,7 +366,12 @@ fn simulate(seed: u64) -> RunStatus {
         machine.leave(world.now);
         world.take(&mut machine);
         if machine.is_over() {
-            assert!(world.running.is_empty(), "the run is over and {:?} still runs\n{}", world.running[0].at, world.tail(&[]));
+            assert!(
+                world.running.is_empty(),
+                "the run is over and {:?} still runs\n{}",
+                world.running[0].at,
+                world.tail(&[])
+            );
             let state = machine.state().clone();
             assert_eq!(state, RunState::replay(plan.clone(), &world.journal).unwrap());
             if state.status.is_finished() {

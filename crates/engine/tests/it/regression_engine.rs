@@ -273,7 +273,8 @@ async fn workflow_03_what_is_spent_past_the_limit_is_recorded() {
     let state = spend(1_500_000, tasks).await;
     assert_eq!(state.used.cost.amount, Money(3_000_000));
     assert_eq!(state.status, RunStatus::Failed);
-    assert_eq!(end(&state, "d"), Some(TaskEnd::Failed));
+    let why = state.tasks[3].detail.as_ref().map(|d| (d.reason.clone(), d.error.clone()));
+    assert_eq!(end(&state, "d"), Some(TaskEnd::Failed), "{why:?} {:?}", state.error);
     assert!(state.tasks.iter().all(|task| task.end.is_some()));
     // Where estimates are right, what does not fit is refused before it costs anything.
     let state =

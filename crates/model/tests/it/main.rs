@@ -1,3 +1,6 @@
 //! The vocabulary held against anything.
 
+// In a test a panic is how a failure is told.
+#![allow(clippy::unwrap_used)]
+
 mod fold;
