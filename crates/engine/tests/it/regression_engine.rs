@@ -9,7 +9,7 @@ use windlass_engine::{
     Action, ActionFuture, Call, Mode, Observer, Output, RunOptions, Runtime, StepContext, Stop,
 };
 use windlass_model::{
-    Budget, Cost, Draft, Failure, Money, Phase, Record, RunId, RunState, RunStatus, Status, Step, StepId,
+    Budget, Code, Cost, Draft, Failure, Money, Phase, Record, RunId, RunState, RunStatus, Status, Step, StepId,
     TaskDraft, TaskEnd, TaskId, Usage,
 };
 
@@ -63,6 +63,218 @@ async fn cluster_04_a_resume_never_hangs_wherever_the_run_stood() {
         assert_eq!(state.status, RunStatus::Failed, "after record {cut}");
         assert_eq!(end(&state, "f"), Some(TaskEnd::Completed), "after record {cut}");
         assert_eq!(end(&state, "d"), Some(TaskEnd::Blocked), "after record {cut}");
+    }
+}
+
+fn run_plan(bytes: &[u8]) -> Arc<windlass_model::Plan> {
+    Arc::new(windlass_model::Plan::from_bytes(bytes).unwrap())
+}
+
+/// Notes the order of starts.
+#[derive(Clone, Default)]
+struct Starts(Arc<Mutex<Vec<String>>>);
+
+impl Observer for Starts {
+    fn records(&mut self, state: &RunState, records: &[Record]) {
+        for record in records {
+            if let windlass_model::Event::StepStarted { at, .. } = &record.event {
+                let task = &state.plan().tasks[at.task as usize];
+                let host = &state.plan().hosts_of(task)[at.host as usize];
+                let host = &state.plan().hosts[*host as usize];
+                self.0.lock().unwrap().push(format!("{}@{host}", task.id));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn cluster_09_hosts_and_tasks_start_in_the_order_of_their_names() {
+    for turn in 0..4 {
+        let mut hosts = ["h3", "h1", "h4", "h2"];
+        hosts.rotate_left(turn);
+        let mut tasks = vec![on(task("b", &[], json!({})), &hosts), on(task("a", &[], json!({})), &hosts)];
+        tasks.rotate_left(turn % 2);
+        let starts = Starts::default();
+        let (runtime, _) = runtime();
+        let options = RunOptions { observers: vec![Box::new(starts.clone())], ..RunOptions::default() };
+        let mut draft = Draft::new("case", "workflow/dag");
+        draft.policy.max_parallelism = Some(1);
+        draft.tasks = tasks;
+        finish(runtime.start(compiled(draft), options).unwrap()).await;
+        let all = ["a@h1", "a@h2", "a@h3", "a@h4", "b@h1", "b@h2", "b@h3", "b@h4"];
+        assert_eq!(*starts.0.lock().unwrap(), all);
+    }
+}
+
+#[tokio::test]
+async fn cluster_10_a_failure_on_one_host_leaves_the_others_at_work() {
+    let mut draft = on(task("install", &[], json!({})), &["h1", "h2", "h3"]);
+    let fails = json!({"sleep": 40, "fail": "{{ inventory_hostname == 'h2' }}"});
+    draft.body = vec![
+        Step::new(StepId::new("work").unwrap(), "probe", fails),
+        Step::new(StepId::new("then").unwrap(), "probe", json!({})),
+    ];
+    let (state, _) = run(plan(vec![draft, task("apart", &[], json!({"sleep": 80}))])).await;
+    assert_eq!(state.status, RunStatus::Failed);
+    let install = state.plan().task("install").unwrap();
+    let status = |host: u32, step: usize| state.steps_on(install, host)[step].status().unwrap();
+    assert_eq!([status(0, 0), status(0, 1)], [Status::Ok, Status::Ok]);
+    assert_eq!([status(1, 0), status(1, 1)], [Status::Failed, Status::Skipped]);
+    assert_eq!([status(2, 0), status(2, 1)], [Status::Ok, Status::Ok]);
+    assert_eq!(end(&state, "apart"), Some(TaskEnd::Completed));
+}
+
+/// Says what it would change, and counts what it did change.
+#[derive(Default)]
+struct Careful {
+    touched: Mutex<u32>,
+}
+
+impl Action for Careful {
+    fn name(&self) -> &str {
+        "careful"
+    }
+
+    fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a> {
+        Box::pin(async move {
+            if !step.mode.check {
+                *self.touched.lock().unwrap() += 1;
+            }
+            let due = step.input["due"] == json!(true);
+            Ok(Output::ok(due).with("would", step.mode.check))
+        })
+    }
+}
+
+#[tokio::test]
+async fn cluster_11_a_check_predicts_what_the_run_does_in_the_same_order() {
+    let tasks = || {
+        let step = |due: bool| Step::new(StepId::new("go").unwrap(), "careful", json!({ "due": due }));
+        let task = |id: &str, due: bool| TaskDraft::new(TaskId::new(id).unwrap()).step(step(due));
+        plan(vec![task("c", true), task("a", false), task("b", true)])
+    };
+    let mut seen = Vec::new();
+    for check in [true, true, false] {
+        let action = Arc::new(Careful::default());
+        let runtime = Runtime::builder().action(action.clone()).build().unwrap();
+        let options = RunOptions { mode: Mode { check, diff: false }, ..options() };
+        let state = finish(runtime.start(tasks(), options).unwrap()).await;
+        assert_eq!(*action.touched.lock().unwrap(), if check { 0 } else { 3 });
+        let statuses: Vec<_> = (0..3).map(|task| state.steps_on(task, 0)[0].status().unwrap()).collect();
+        seen.push((state.plan().digest(), statuses));
+    }
+    assert_eq!(seen[0], seen[1], "a check is the same each time");
+    assert_eq!(seen[0].1, seen[2].1, "unchanged is told from changed, as the run does");
+    assert_eq!(seen[2].1, [Status::Ok, Status::Changed, Status::Changed]);
+}
+
+#[test]
+fn workflow_01_ids_cannot_lead_out_of_a_folder() {
+    let bad = [
+        "x/../../escaped",
+        "..",
+        ".",
+        "/etc/passwd",
+        "a/b",
+        "a\\b",
+        "",
+        " ",
+        "a\0b",
+        "-rf",
+        ".hidden",
+        "a\nb",
+    ];
+    for text in bad {
+        assert!(RunId::new(text).is_err(), "{text:?}");
+        assert!(TaskId::new(text).is_err(), "{text:?}");
+        assert!(StepId::new(text).is_err(), "{text:?}");
+    }
+    assert!(RunId::new("x".repeat(129)).is_err());
+    for text in ["r1", "2024-05-01_a.b", "計画"] {
+        assert_eq!(RunId::new(text).unwrap().as_str(), text);
+    }
+}
+
+#[tokio::test]
+async fn workflow_02_an_abort_in_the_middle_of_a_batch_ends_aborted_with_ended_tasks_only() {
+    let mut draft = Draft::new("case", "workflow/dag");
+    draft.policy.strategy = windlass_model::Strategy::Batched;
+    draft.policy.max_parallelism = Some(2);
+    draft.tasks = vec![
+        task("a", &[], json!({"sleep": 60_000})),
+        task("b", &[], json!({"sleep": 60_000})),
+        task("c", &[], json!({})),
+        task("d", &["a"], json!({})),
+    ];
+    let (runtime, probe) = runtime();
+    let run = runtime.start(compiled(draft), options()).unwrap();
+    while probe.ran.lock().unwrap().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    run.abort("a person");
+    let id = run.id().clone();
+    let state = finish(run).await;
+    assert_eq!(state.status, RunStatus::Aborted);
+    assert!(state.tasks.iter().all(|task| task.end.is_some()));
+    let open = |phase: &Phase| !matches!(phase, Phase::Done(_));
+    assert!(!state.steps.iter().any(|step| open(&step.phase)), "no step is left running or pending");
+    let journal =
+        RunState::replay(state.plan().clone(), runtime.store().scan(&id, 1).unwrap().iter()).unwrap();
+    assert_eq!(journal.status, RunStatus::Aborted, "and the journal says the same");
+}
+
+/// Costs what its input says, whatever it told before.
+struct Paid;
+
+fn cost(nanos: i64) -> Usage {
+    Usage { tokens: 0, cost: Cost { amount: Money(nanos), currency: "USD".into() } }
+}
+
+impl Action for Paid {
+    fn name(&self) -> &str {
+        "paid"
+    }
+
+    fn estimate(&self, call: &Call<'_>) -> Result<Option<Usage>, Failure> {
+        Ok(Some(cost(call.input["estimate"].as_i64().unwrap_or(0))))
+    }
+
+    fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a> {
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let used = cost(step.input["cost"].as_i64().unwrap_or(0));
+            Ok(Output { usage: Some(used), ..Output::ok(true) })
+        })
+    }
+}
+
+fn paid(id: &str, estimate: i64, cost: i64) -> TaskDraft {
+    let input = json!({ "estimate": estimate, "cost": cost });
+    TaskDraft::new(TaskId::new(id).unwrap()).step(Step::new(StepId::new("pay").unwrap(), "paid", input))
+}
+
+async fn spend(limit: i64, tasks: Vec<TaskDraft>) -> Arc<RunState> {
+    let runtime = Runtime::builder().action(Arc::new(Paid)).build().unwrap();
+    let mut draft = Draft::new("case", "workflow/dag");
+    draft.policy.budget = Some(Budget { cost: Some(cost(limit).cost), tokens: None });
+    draft.tasks = tasks;
+    finish(runtime.start(compiled(draft), options()).unwrap()).await
+}
+
+#[tokio::test]
+async fn workflow_03_what_is_spent_past_the_limit_is_recorded() {
+    // Three steps at once, each dearer than it said: all is written down, and nothing more begins.
+    let tasks = vec![
+        paid("a", 500_000, 1_000_000),
+        paid("b", 500_000, 1_000_000),
+        paid("c", 500_000, 1_000_000),
+        paid("d", 1, 1).needs(TaskId::new("a").unwrap()),
+    ];
+    let state = spend(1_500_000, tasks).await;
+    assert_eq!(state.used.cost.amount, Money(3_000_000));
+    assert_eq!(state.status, RunStatus::Failed);
+    assert_eq!(state.error.as_ref().unwrap().code, Code::Overdrawn);
+    assert_eq!(end(&state, "d"), Some(TaskEnd::Blocked));
     }
 }
 
