@@ -26,6 +26,13 @@ fn matches(base: PathBuf, parts: &[Component<'_>]) -> bool {
         .any(|entry| name_matches(name, &entry.file_name()) && matches(base.join(entry.file_name()), rest))
 }
 
+/// Whether a text matches a pattern as a whole, as Python's `fnmatch` decides it: dots and slashes are letters
+/// as all others.
+pub(crate) fn fnmatch(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    wild(&pattern, &text)
+}
+
 fn name_matches(pattern: &OsStr, name: &OsStr) -> bool {
     let (pattern, name) = (pattern.to_string_lossy(), name.to_string_lossy());
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());

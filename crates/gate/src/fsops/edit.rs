@@ -65,15 +65,10 @@ impl<'a> Edit<'a> {
             Err(error) => return Err(Error::io("read", &path)(error)),
         };
         let install = Install {
-            want: Want::read(args, "mode")?,
-            preserve: false,
-            source: None,
-            inherit: false,
             backup: args.bool("backup"),
-            force: true,
             follow: true,
             validate: args.path("validate"),
-            cx,
+            ..Install::new(Want::read(args, "mode")?, cx)
         };
         Ok(Ok(Self { path, old, install }))
     }

@@ -67,21 +67,33 @@ pub(crate) struct Installed {
 }
 
 impl<'a> Install<'a> {
+    /// Puts files in place with these attributes, over whatever is there.
+    pub(crate) fn new(want: Want, cx: &'a Context<'a>) -> Self {
+        Self {
+            want,
+            preserve: false,
+            source: None,
+            inherit: false,
+            backup: false,
+            force: true,
+            follow: false,
+            validate: None,
+            cx,
+        }
+    }
+
     /// Reads the parameters that `copy` and `template` share.
     pub(crate) fn read(args: &'a Args, cx: &'a Context<'a>) -> Result<Self, Error> {
         let preserve = args.opt_str("mode") == Some("preserve");
         let want =
             if preserve { Want { mode: None, ..Want::owners(args)? } } else { Want::read(args, "mode")? };
         Ok(Self {
-            want,
             preserve,
-            source: None,
-            inherit: false,
             backup: args.bool("backup"),
             force: args.bool("force"),
             follow: args.bool("follow"),
             validate: args.path("validate"),
-            cx,
+            ..Self::new(want, cx)
         })
     }
 

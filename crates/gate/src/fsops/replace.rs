@@ -128,7 +128,12 @@ fn pour(
 /// A name in the folder that nobody can guess. It is short whatever the destination is called, since names have
 /// a limit.
 pub(crate) fn temp_name(dir: &Path) -> PathBuf {
-    dir.join(format!(".windlass-{:016x}.tmp", RandomState::new().hash_one(0)))
+    dir.join(format!(".windlass-{:016x}.tmp", random()))
+}
+
+/// A number that nobody can guess.
+pub(crate) fn random() -> u64 {
+    RandomState::new().hash_one(0)
 }
 
 /// A temporary file that is removed when it is dropped.

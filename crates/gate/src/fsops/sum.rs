@@ -6,9 +6,13 @@ use sha1::Digest;
 
 use crate::{Context, Error};
 
+/// Ansible's names of all hash functions.
+pub(crate) const NAMES: [&str; 6] = ["md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
+
 /// Hash functions by Ansible's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Algorithm {
+    Md5,
     Sha1,
     Sha224,
     Sha256,
@@ -19,6 +23,7 @@ pub(crate) enum Algorithm {
 impl Algorithm {
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
+            "md5" => Self::Md5,
             "sha1" => Self::Sha1,
             "sha224" => Self::Sha224,
             "sha256" => Self::Sha256,
@@ -37,6 +42,7 @@ pub(crate) fn of(bytes: &[u8]) -> String {
 /// The checksum of a file, in hexadecimal. A large file is left in the middle where the run has to end.
 pub(crate) fn file(path: &Path, algorithm: Algorithm, cx: &Context<'_>) -> Result<String, Error> {
     match algorithm {
+        Algorithm::Md5 => digest::<md5::Md5>(path, cx),
         Algorithm::Sha1 => digest::<sha1::Sha1>(path, cx),
         Algorithm::Sha224 => digest::<sha2::Sha224>(path, cx),
         Algorithm::Sha256 => digest::<sha2::Sha256>(path, cx),
@@ -56,6 +62,11 @@ fn digest<D: Digest>(path: &Path, cx: &Context<'_>) -> Result<String, Error> {
             length => digest.update(&buffer[..length]),
         }
     }
+}
+
+/// The MD5 of some bytes, in hexadecimal. It proves nothing; Ansible's results have it.
+pub(crate) fn md5(bytes: &[u8]) -> String {
+    hex(&md5::Md5::digest(bytes))
 }
 
 /// Bytes in hexadecimal.

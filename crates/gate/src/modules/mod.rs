@@ -15,6 +15,7 @@ macro_rules! table {
 }
 
 table! {
+    assemble::Assemble,
     assert::Assert,
     blockinfile::Blockinfile,
     command::Command,
@@ -22,12 +23,15 @@ table! {
     debug::Debug,
     fail::Fail,
     file::File,
+    find::Find,
     lineinfile::Lineinfile,
     ping::Ping,
     replace::Replace,
     set_fact::SetFact,
     shell::Shell,
+    slurp::Slurp,
     stat::Stat,
+    tempfile::Tempfile,
     template::Template,
     wait_for::WaitFor,
 }

@@ -29,7 +29,7 @@ static SPEC: Spec = Spec {
         Param::new("get_checksum", Kind::Bool, "Whether a checksum is made of a file.").default("true"),
         Param::new("checksum_algorithm", Kind::Str, "Which checksum.")
             .default("\"sha1\"")
-            .choices(&["sha1", "sha224", "sha256", "sha384", "sha512"])
+            .choices(&sum::NAMES)
             .aliases(&["checksum", "checksum_algo"]),
         Param::new("get_mime", Kind::Bool, "Taken for Ansible's sake; the type stays unknown.")
             .default("true")
@@ -85,7 +85,7 @@ impl Module for Stat {
     }
 }
 
-fn numbers(meta: &Metadata) -> Map<String, Value> {
+pub(super) fn numbers(meta: &Metadata) -> Map<String, Value> {
     let mut stat = Map::new();
     let time = |seconds: i64, nanos: i64| {
         #[expect(clippy::cast_precision_loss, reason = "Ansible has times as floats, which are as exact as this")]
@@ -116,7 +116,7 @@ fn numbers(meta: &Metadata) -> Map<String, Value> {
     stat
 }
 
-fn kinds(meta: &Metadata, stat: &mut Map<String, Value>) {
+pub(super) fn kinds(meta: &Metadata, stat: &mut Map<String, Value>) {
     let kind = meta.file_type();
     for (name, is) in [
         ("isdir", kind.is_dir()),
@@ -131,7 +131,7 @@ fn kinds(meta: &Metadata, stat: &mut Map<String, Value>) {
     }
 }
 
-fn bits(mode: u32, stat: &mut Map<String, Value>) {
+pub(super) fn bits(mode: u32, stat: &mut Map<String, Value>) {
     for (name, bit) in [
         ("rusr", 0o400),
         ("wusr", 0o200),

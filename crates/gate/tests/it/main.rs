@@ -8,6 +8,8 @@ mod edits;
 mod env;
 mod faults;
 mod file;
+mod find;
+mod making;
 mod props;
 mod stat;
 mod sweep;

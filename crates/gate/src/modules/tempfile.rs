@@ -1,0 +1,85 @@
+//! `tempfile`: makes a file or folder that nobody else can get into, under a name that is not taken.
+
+use std::{
+    env,
+    fs::{DirBuilder, OpenOptions},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Args, Check, Context, Effect, Error, Kind, Module, Param, Reply, Spec,
+    fsops::{attrs, path::need_dir, replace::random},
+};
+
+pub(super) struct Tempfile;
+
+static SPEC: Spec = Spec {
+    name: "tempfile",
+    summary: "Makes a file or folder that nobody else can get into, under a name that is not taken.",
+    params: &[
+        Param::new("state", Kind::Str, "What is made.").default("\"file\"").choices(&["directory", "file"]),
+        Param::new(
+            "path",
+            Kind::Path,
+            "The folder that it is made in; the system's for such things, if not given.",
+        ),
+        Param::new("prefix", Kind::Str, "What its name begins with.").default("\"ansible.\""),
+        Param::new("suffix", Kind::Str, "What its name ends with.").default("\"\""),
+    ],
+    free_form: None,
+    open: false,
+    effect: Effect::Changes,
+    check: Check::Predicts,
+    rules: &[],
+};
+
+impl Module for Tempfile {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn run(&self, args: &Args, cx: &Context<'_>) -> Result<Reply, Error> {
+        for name in ["prefix", "suffix"] {
+            if args.str(name).contains(['/', '\0']) {
+                return Err(Error::Failed(format!(
+                    "`{name}` must be part of a name, and has no slash in it"
+                )));
+            }
+        }
+        let dir = args.path("path").map_or_else(|| default(cx), |path| cx.path(path));
+        need_dir(&dir, cx)?;
+        let path = make(&dir, args, cx)?;
+        let mut reply = Reply::changed(true);
+        if !cx.check {
+            reply.fields = attrs::describe(&path);
+        }
+        // In check mode it is a name like the one that it would have, for steps after this to be checked with.
+        Ok(reply.with("path", path.to_string_lossy()))
+    }
+}
+
+fn default(cx: &Context<'_>) -> PathBuf {
+    cx.env.get("TMPDIR").filter(|dir| !dir.is_empty()).map_or_else(env::temp_dir, |dir| cx.cwd.join(dir))
+}
+
+fn make(dir: &Path, args: &Args, cx: &Context<'_>) -> Result<PathBuf, Error> {
+    // A name is taken only by chance, or by somebody who guesses names; neither does it this often.
+    const TRIES: usize = 16;
+    let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+    for _ in 0..TRIES {
+        let path = dir.join(format!("{}{:08x}{}", args.str("prefix"), random() >> 32, args.str("suffix")));
+        let made = match args.str("state") {
+            _ if cx.check => Ok(()),
+            "directory" => DirBuilder::new().mode(0o700).create(&path),
+            _ => OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map(drop),
+        };
+        match made {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
+            Err(error) => return Err(Error::io("create", path)(error)),
+        }
+    }
+    Err(Error::io("create a temporary file in", dir)(last))
+}
