@@ -12,7 +12,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use serde_json::Value;
 use tokio::sync::watch;
 use windlass_engine::{Action, ActionFuture, Effect, StepContext};
-use windlass_model::{BlobId, Code, Failure, Record, RunId};
+use windlass_model::{BlobId, Code, Failure, PlanId, Record, RunId};
 use windlass_store::{
     Durable, Error, Filter, Journal, NewRun, Position, Posted, Result, RunRow, Store, StoredRun,
 };
@@ -147,6 +147,14 @@ impl Journal for Breaking {
 
     fn find(&self, prefix: &str) -> Result<RunId> {
         self.inner.find(prefix)
+    }
+
+    fn claim(&self, plan: &PlanId, run: &NewRun) -> Result<()> {
+        self.inner.claim(plan, run)
+    }
+
+    fn claimed(&self, plan: &PlanId) -> Result<Option<RunId>> {
+        self.inner.claimed(plan)
     }
 
     fn post(&self, run: &RunId, command: &Value) -> Result<u64> {

@@ -235,6 +235,14 @@ codes! {
     NoScope = "WL0812",
     /// The run is over for good.
     NotResumable = "WL0813",
+    /// A file holds no saved plan that can be used.
+    BadSavedPlan = "WL0820",
+    /// What a saved plan stands on has changed.
+    StalePlan = "WL0821",
+    /// A saved plan was applied before.
+    PlanApplied = "WL0822",
+    /// A plan that is to be saved holds a secret.
+    SecretInPlan = "WL0823",
     /// What was typed on the command line makes no sense.
     BadArgument = "WL0901",
     /// A variable on the command line cannot be read.
@@ -253,6 +261,10 @@ codes! {
     NoSuchTask = "WL0910",
     /// The run is over, and what was asked for needs one that is not.
     RunOver = "WL0911",
+    /// A saved plan belongs to the runs of another folder.
+    OtherScope = "WL0920",
+    /// A plan is to be saved over a file that is something else.
+    NotOverwritten = "WL0921",
 }
 
 impl Code {

@@ -107,6 +107,8 @@ ids! {
     StepId,
     /// A named group of tasks; unique in its plan.
     StageName,
+    /// One planning whose plan was saved; each planning has an id of its own.
+    PlanId,
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub use code::Code;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use draft::{Draft, LOCALHOST, TaskDraft};
 pub use event::{At, CleanupEntry, Event, Fragment, Record, RunStatus, Scope, TaskEnd, Verdict};
-pub use id::{BadId, MAX_ID, RunId, StageName, StepId, TaskId};
+pub use id::{BadId, MAX_ID, PlanId, RunId, StageName, StepId, TaskId};
 pub use money::{Budget, Cost, Money, Usage};
 pub use outcome::{Detail, Failure, Outcome, Status};
 pub use plan::{

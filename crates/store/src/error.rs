@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use windlass_model::{BlobId, Code, Failure, RunId};
+use windlass_model::{BlobId, Code, Failure, PlanId, RunId};
 
 /// A result of the store.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -77,6 +77,14 @@ pub enum Error {
     /// The id was taken before.
     #[error("there is already a run {0}")]
     RunExists(RunId),
+    /// The saved plan was applied before.
+    #[error("plan {plan} was applied before, by run {run}")]
+    PlanApplied {
+        /// The saved plan.
+        plan: PlanId,
+        /// The run that applied it.
+        run: RunId,
+    },
     /// No run has this id.
     #[error("there is no run {id}")]
     UnknownRun {
@@ -148,6 +156,7 @@ impl Error {
             Error::Newer { .. } => Code::StoreNewer,
             Error::Corrupt { .. } | Error::OutOfOrder { .. } => Code::StoreCorrupt,
             Error::RunExists(_) => Code::RunExists,
+            Error::PlanApplied { .. } => Code::PlanApplied,
             Error::UnknownRun { .. } => Code::UnknownRun,
             Error::AmbiguousRun { .. } => Code::AmbiguousRun,
             Error::Busy { .. } => Code::RunBusy,
@@ -171,6 +180,7 @@ impl Error {
             Error::Foreign { .. } => "move the file away, or set WINDLASS_HOME to another folder",
             Error::Newer { .. } => "use the version of Windlass that wrote it, or a later one",
             Error::RunExists(_) => "choose another run id, or leave it out",
+            Error::PlanApplied { .. } => "plan again: each planning gives a plan of its own",
             Error::UnknownRun { known, .. } if known.is_empty() => "there are no runs here yet",
             Error::UnknownRun { known, .. } => return Some(format!("the latest runs: {}", known.join(", "))),
             Error::AmbiguousRun { .. } => "give more of the id",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
-use windlass_model::{BlobId, Event, Plan, Record, RunId, RunStatus, TaskEnd};
+use windlass_model::{BlobId, Event, Plan, PlanId, Record, RunId, RunStatus, TaskEnd};
 
 use crate::{Error, Result};
 
@@ -256,6 +256,13 @@ pub trait Journal: Send + Sync + 'static {
 
     /// The one run whose id is `prefix` or begins with it.
     fn find(&self, prefix: &str) -> Result<RunId>;
+
+    /// Writes the run down as the one that applies a saved plan: both are durable when it returns, or nothing
+    /// is. A plan is applied once, by whichever process comes first, also after its run was forgotten.
+    fn claim(&self, plan: &PlanId, run: &NewRun) -> Result<()>;
+
+    /// The run that applied a saved plan, where one did. It may have been forgotten since.
+    fn claimed(&self, plan: &PlanId) -> Result<Option<RunId>>;
 
     /// Leaves a command for the run's driver, whichever process that is; durable when it returns.
     fn post(&self, run: &RunId, command: &Value) -> Result<u64>;

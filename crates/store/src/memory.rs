@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::watch;
-use windlass_model::{BlobId, Record, RunId};
+use windlass_model::{BlobId, PlanId, Record, RunId};
 
 use crate::journal::unique_prefix;
 use crate::{Durable, Error, Filter, Journal, NewRun, Position, Posted, Result, RunRow, StoredRun};
@@ -24,6 +24,7 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct Runs {
     by_id: HashMap<RunId, Entry>,
+    claims: HashMap<PlanId, RunId>,
     position: u64,
     posts: u64,
     created: u64,
@@ -54,6 +55,23 @@ impl Memory {
 }
 
 impl Runs {
+    fn create(&mut self, run: &NewRun) -> Result<()> {
+        if self.by_id.contains_key(&run.id) {
+            return Err(Error::RunExists(run.id.clone()));
+        }
+        self.created += 1;
+        let entry = Entry {
+            run: run.clone(),
+            row: RunRow::new(run),
+            nth: self.created,
+            records: Vec::new(),
+            inbox: Vec::new(),
+            outputs: BTreeMap::new(),
+        };
+        self.by_id.insert(run.id.clone(), entry);
+        Ok(())
+    }
+
     fn get(&self, run: &RunId) -> Result<&Entry> {
         self.by_id.get(run).ok_or_else(|| unknown(run))
     }
@@ -75,21 +93,7 @@ fn unknown(run: &RunId) -> Error {
 
 impl Journal for Memory {
     fn create(&self, run: &NewRun) -> Result<()> {
-        let mut runs = self.lock();
-        if runs.by_id.contains_key(&run.id) {
-            return Err(Error::RunExists(run.id.clone()));
-        }
-        runs.created += 1;
-        let entry = Entry {
-            run: run.clone(),
-            row: RunRow::new(run),
-            nth: runs.created,
-            records: Vec::new(),
-            inbox: Vec::new(),
-            outputs: BTreeMap::new(),
-        };
-        runs.by_id.insert(run.id.clone(), entry);
-        Ok(())
+        self.lock().create(run)
     }
 
     fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Position> {
@@ -157,6 +161,20 @@ impl Journal for Memory {
     fn find(&self, prefix: &str) -> Result<RunId> {
         let ids = self.lock().newest_first().into_iter().map(|e| e.run.id.clone()).collect();
         unique_prefix(prefix, ids)
+    }
+
+    fn claim(&self, plan: &PlanId, run: &NewRun) -> Result<()> {
+        let mut runs = self.lock();
+        if let Some(run) = runs.claims.get(plan) {
+            return Err(Error::PlanApplied { plan: plan.clone(), run: run.clone() });
+        }
+        runs.create(run)?;
+        runs.claims.insert(plan.clone(), run.id.clone());
+        Ok(())
+    }
+
+    fn claimed(&self, plan: &PlanId) -> Result<Option<RunId>> {
+        Ok(self.lock().claims.get(plan).cloned())
     }
 
     fn post(&self, run: &RunId, command: &Value) -> Result<u64> {

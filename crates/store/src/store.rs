@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use windlass_model::{BlobId, RunId};
+use windlass_model::{BlobId, PlanId, RunId};
 
 use crate::lease::Leases;
 use crate::memory::Memory;
@@ -106,6 +106,13 @@ impl Store {
     pub fn create(&self, run: &NewRun) -> Result<()> {
         let _held = if run.blobs.is_empty() { None } else { Some(self.blobs.hold(&run.blobs)?) };
         self.journal.create(run)
+    }
+
+    /// Writes the run down as the one that applies a saved plan, once all that it stands on is in the store;
+    /// durable when it returns. Of several that try, in whichever process, one succeeds.
+    pub fn claim(&self, plan: &PlanId, run: &NewRun) -> Result<()> {
+        let _held = if run.blobs.is_empty() { None } else { Some(self.blobs.hold(&run.blobs)?) };
+        self.journal.claim(plan, run)
     }
 
     /// Claims the run for this process, until the lease is dropped or the process ends. A driver takes it

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
-use windlass_model::{BlobId, Record, RunId};
+use windlass_model::{BlobId, PlanId, Record, RunId};
 
 use super::Fault;
-use super::reader::{key, summary};
+use super::reader::{claimed, key, summary};
 use super::writer::Job;
 use crate::{Error, NewRun, RunRow, codec};
 
@@ -118,6 +118,16 @@ fn path_value(path: &Path) -> ToSqlOutput<'_> {
     let bytes = path.as_os_str().as_bytes();
     let value = if path.to_str().is_some() { ValueRef::Text(bytes) } else { ValueRef::Blob(bytes) };
     ToSqlOutput::Borrowed(value)
+}
+
+/// Writes down a run as the one that applies a saved plan, where none did.
+pub(super) fn claim(db: &Transaction<'_>, plan: &PlanId, run: &NewRun) -> Result<(), Fault> {
+    if let Some(run) = claimed(db, plan)? {
+        return Err(Error::PlanApplied { plan: plan.clone(), run }.into());
+    }
+    create(db, run)?;
+    db.execute("INSERT INTO applied (plan, run) VALUES (?1, ?2)", params![plan.as_str(), run.id.as_str()])?;
+    Ok(())
 }
 
 pub(super) fn post(db: &Transaction<'_>, run: &RunId, command: &str) -> Result<u64, Fault> {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tokio::sync::watch;
-use windlass_model::{BlobId, Record, RunId};
+use windlass_model::{BlobId, PlanId, Record, RunId};
 
 use self::reader::Readers;
 use self::writer::Writer;
@@ -141,6 +141,15 @@ impl Journal for Sqlite {
     fn find(&self, prefix: &str) -> Result<RunId> {
         let ids = self.readers.with(reader::ids)?;
         crate::journal::unique_prefix(prefix, ids)
+    }
+
+    fn claim(&self, plan: &PlanId, run: &NewRun) -> Result<()> {
+        let (plan, run) = (plan.clone(), run.clone());
+        self.writer.call(move |db| changes::claim(db, &plan, &run))
+    }
+
+    fn claimed(&self, plan: &PlanId) -> Result<Option<RunId>> {
+        self.readers.with(|db| reader::claimed(db, plan))
     }
 
     fn post(&self, run: &RunId, command: &Value) -> Result<u64> {

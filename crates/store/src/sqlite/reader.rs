@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
-use windlass_model::{BlobId, Record, RunId, RunStatus};
+use windlass_model::{BlobId, PlanId, Record, RunId, RunStatus};
 
 use super::{Fault, connect};
 use crate::{Error, Filter, Posted, Result, RunRow, StoredRun, codec};
@@ -167,6 +167,18 @@ pub(super) fn ids(db: &Connection) -> Result<Vec<RunId>, Fault> {
     let mut find = db.prepare_cached("SELECT id FROM run ORDER BY created_at DESC, key DESC")?;
     let ids = find.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
     Ok(ids.iter().filter_map(|id| RunId::new(id).ok()).collect())
+}
+
+/// The run that applied a saved plan.
+pub(super) fn claimed(db: &Connection, plan: &PlanId) -> Result<Option<RunId>, Fault> {
+    let mut find = db.prepare_cached("SELECT run FROM applied WHERE plan = ?1")?;
+    let found: Option<String> = find.query_row([plan.as_str()], |row| row.get(0)).optional()?;
+    let read = |text: String| {
+        RunId::new(&text).map_err(|why| {
+            rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, why.into()).into()
+        })
+    };
+    found.map(read).transpose()
 }
 
 pub(super) fn posted(db: &Connection, run: &RunId, after: u64) -> Result<Vec<Posted>, Fault> {

@@ -60,6 +60,11 @@ const MIGRATIONS: &[&str] = &[
          command TEXT NOT NULL
      );
      CREATE INDEX inbox_run ON inbox (run);",
+    // 2: saved plans that were applied. Their runs may be forgotten, that they were applied is not.
+    "CREATE TABLE applied (
+         plan TEXT PRIMARY KEY,
+         run TEXT NOT NULL
+     ) WITHOUT ROWID;",
 ];
 
 /// The latest format that this program knows.

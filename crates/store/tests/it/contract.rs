@@ -7,7 +7,9 @@ use serde_json::json;
 use windlass_model::{BlobId, Event, RunStatus};
 use windlass_store::{Error, Filter, Journal, Memory, NewRun, Sqlite, Tally};
 
-use crate::support::{completed, finished, new_run, records, run_id, started, step_events, whole_run};
+use crate::support::{
+    completed, finished, new_run, plan_id, records, run_id, started, step_events, whole_run,
+};
 
 /// Runs `test` over each implementation.
 fn each(test: impl Fn(&dyn Journal)) {
@@ -59,6 +61,26 @@ fn an_id_is_taken_once() {
     each(|journal| {
         journal.create(&new_run("a")).expect("created");
         assert!(matches!(journal.create(&new_run("a")), Err(Error::RunExists(_))));
+    });
+}
+
+#[test]
+fn a_saved_plan_is_applied_once_and_never_forgotten() {
+    each(|journal| {
+        let (plan, other) = (plan_id("p"), plan_id("q"));
+        assert_eq!(journal.claimed(&plan).expect("asked"), None);
+        journal.claim(&plan, &new_run("a")).expect("nobody applied it");
+        assert_eq!(journal.claimed(&plan).expect("asked"), Some(run_id("a")));
+        assert_eq!(journal.run(&run_id("a")).expect("it is there").row.status, RunStatus::Pending);
+        let again = journal.claim(&plan, &new_run("b")).expect_err("it was applied");
+        assert_eq!(again.to_string(), "plan p was applied before, by run a");
+        assert!(matches!(journal.run(&run_id("b")), Err(Error::UnknownRun { .. })), "it is all or nothing");
+        // A run that cannot be written down applies nothing.
+        assert!(matches!(journal.claim(&other, &new_run("a")), Err(Error::RunExists(_))));
+        assert_eq!(journal.claimed(&other).expect("asked"), None);
+        journal.delete(&run_id("a")).expect("deleted");
+        assert!(matches!(journal.claim(&plan, &new_run("c")), Err(Error::PlanApplied { .. })));
+        journal.claim(&other, &new_run("a")).expect("another plan");
     });
 }
 

@@ -10,7 +10,7 @@ use windlass_model::{
 };
 use windlass_store::{Error, Filter, Journal, Sqlite, Store};
 
-use crate::support::{new_run, records, run_id, started, whole_run};
+use crate::support::{new_run, plan_id, records, run_id, started, whole_run};
 
 fn arb_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -252,6 +252,23 @@ fn a_store_of_version_1_is_read() {
     journal.flush().expect("durable");
 }
 
+#[test]
+fn a_store_of_version_2_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let db = rusqlite::Connection::open(&path).expect("opens");
+    db.execute_batch(include_str!("../fixtures/store-v2.sql")).expect("the fixture is SQL");
+    drop(db);
+    let journal = Sqlite::open(&path).expect("opens");
+    assert_eq!(journal.claimed(&plan_id("saved")).expect("asked"), Some(run_id("whole")));
+    assert!(matches!(
+        journal.claim(&plan_id("saved"), &new_run("again")),
+        Err(Error::PlanApplied { run, .. }) if run == run_id("whole")
+    ));
+    assert_eq!(journal.scan(&run_id("whole"), 1).expect("scans"), whole_run(2));
+    assert_eq!(journal.verify().expect("verifies"), [""; 0]);
+}
+
 /// Writes the database that a fixture is dumped from; for a new version of the format.
 #[test]
 #[ignore = "writes the database that a new fixture is dumped from, to the path in WINDLASS_FIXTURE"]
@@ -259,7 +276,10 @@ fn write_fixture() {
     let path = std::env::var_os("WINDLASS_FIXTURE").expect("WINDLASS_FIXTURE names a file");
     let journal = Sqlite::open(path.as_ref()).expect("opens");
     for (id, records) in [("each", records(1, one_of_each())), ("whole", whole_run(2))] {
-        journal.create(&new_run(id)).expect("created");
+        match id {
+            "whole" => journal.claim(&plan_id("saved"), &new_run(id)).expect("claimed"),
+            _ => journal.create(&new_run(id)).expect("created"),
+        }
         journal.append(&run_id(id), records).expect("appended");
     }
     journal.refer(&run_id("each"), &windlass_model::BlobId::of(b"an output"), 9).expect("noted");
@@ -290,7 +310,7 @@ fn foreign_and_newer_files_are_refused() {
     drop(Store::open(state).expect("opens"));
     change("PRAGMA user_version = 99");
     let newer = Store::open(state).expect_err("a later version's");
-    assert!(matches!(newer, Error::Newer { found: 99, known: 1, .. }), "{newer}");
+    assert!(matches!(newer, Error::Newer { found: 99, known: 2, .. }), "{newer}");
     change("PRAGMA application_id = 5");
     assert!(matches!(Store::open(state).expect_err("another program's"), Error::Foreign { .. }));
     std::fs::write(state.join("store.db"), "no database at all, but long enough to look at").expect("writes");

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use windlass_store::{Error, Filter, Journal, Sqlite, Store};
 
-use crate::support::{new_run, records, run_id, started, step_events};
+use crate::support::{new_run, plan_id, records, run_id, started, step_events};
 
 const PATH: &str = "WINDLASS_SHARING_TEST";
 const RUN: &str = "WINDLASS_SHARING_RUN";
@@ -38,6 +38,51 @@ fn check(journal: &dyn Journal, ids: &[String]) {
 fn child() {
     let path = std::env::var_os(PATH).expect("the parent says where");
     write(&Sqlite::open(path.as_ref()).expect("opens"), &std::env::var(RUN).expect("the parent says which"));
+}
+
+const PLAN: &str = "WINDLASS_SHARING_PLAN";
+
+#[test]
+#[ignore = "one of the processes that apply a plan"]
+fn applier() {
+    let path = std::env::var_os(PATH).expect("the parent says where");
+    let id = std::env::var(RUN).expect("the parent says which");
+    let plan = plan_id(&std::env::var(PLAN).expect("the parent says which"));
+    let journal = Sqlite::open(path.as_ref()).expect("opens");
+    match journal.claim(&plan, &new_run(&id)) {
+        Ok(()) => {}
+        Err(Error::PlanApplied { run, .. }) => assert_ne!(run, run_id(&id)),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn of_processes_that_apply_a_plan_one_succeeds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    for plan in ["one", "two", "three"] {
+        let start = |n: usize| {
+            Command::new(std::env::current_exe().expect("this test"))
+                .args(["sharing::applier", "--exact", "--ignored"])
+                .env(PATH, &path)
+                .env(RUN, format!("{plan}-{n}"))
+                .env(PLAN, plan)
+                .stdout(Stdio::null())
+                .spawn()
+                .expect("it starts")
+        };
+        let children: Vec<_> = (0..4).map(start).collect();
+        for mut child in children {
+            assert!(child.wait().expect("it ended").success());
+        }
+    }
+    let journal = Sqlite::open(&path).expect("opens");
+    let runs = journal.runs(&Filter::default()).expect("lists");
+    assert_eq!(runs.len(), 3, "one run for each plan");
+    for plan in ["one", "two", "three"] {
+        let run = journal.claimed(&plan_id(plan)).expect("asked").expect("one of them did");
+        assert!(runs.iter().any(|row| row.id == run));
+    }
 }
 
 #[test]

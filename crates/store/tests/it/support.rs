@@ -2,13 +2,17 @@
 
 use serde_json::json;
 use windlass_model::{
-    At, Draft, Event, Outcome, Plan, Record, RunId, RunStatus, Status, Step, StepId, TaskDraft, TaskEnd,
-    TaskId,
+    At, Draft, Event, Outcome, Plan, PlanId, Record, RunId, RunStatus, Status, Step, StepId, TaskDraft,
+    TaskEnd, TaskId,
 };
 use windlass_store::{Journal, NewRun};
 
 pub(crate) fn run_id(text: &str) -> RunId {
     RunId::new(text).expect("a good id")
+}
+
+pub(crate) fn plan_id(text: &str) -> PlanId {
+    PlanId::new(text).expect("a good id")
 }
 
 /// A plan of `count` tasks of one step.
