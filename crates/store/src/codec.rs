@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use windlass_model::{Event, Record};
 
 /// The packing that [`Batch`] writes; rows of the journal name theirs.
-pub(crate) const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 1;
 
 /// The largest batch, in packed bytes: what a reader of the journal holds in memory at a time.
 const BATCH_BYTES: usize = 1 << 20;
@@ -32,19 +32,19 @@ fn is_zero(n: &i64) -> bool {
 
 /// Records of one run that follow each other, packed.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Batch {
+pub struct Batch {
     /// The number of the first one.
-    pub(crate) first: u64,
+    pub first: u64,
     /// How many there are.
-    pub(crate) count: u64,
+    pub count: u64,
     /// The time of the first one.
-    pub(crate) time: u64,
+    pub time: u64,
     /// One line for each: the milliseconds since the line before, and the event.
-    pub(crate) data: Vec<u8>,
+    pub data: Vec<u8>,
 }
 
 /// Packs records that follow each other into as few batches as their size allows.
-pub(crate) fn pack<'a>(records: impl IntoIterator<Item = &'a Record>) -> serde_json::Result<Vec<Batch>> {
+pub fn pack<'a>(records: impl IntoIterator<Item = &'a Record>) -> serde_json::Result<Vec<Batch>> {
     let mut batches: Vec<Batch> = Vec::new();
     let mut last_time = 0;
     for record in records {
@@ -63,8 +63,8 @@ pub(crate) fn pack<'a>(records: impl IntoIterator<Item = &'a Record>) -> serde_j
     Ok(batches)
 }
 
-/// Reads a batch back.
-pub(crate) fn unpack(first: u64, count: u64, time: u64, data: &[u8]) -> Result<Vec<Record>, String> {
+/// Reads a batch back; the error says which record cannot be read.
+pub fn unpack(first: u64, count: u64, time: u64, data: &[u8]) -> Result<Vec<Record>, String> {
     let mut records = Vec::with_capacity(usize::try_from(count).unwrap_or(0).min(data.len()));
     let mut time = time;
     for (seq, line) in (first..).zip(data.split(|&b| b == b'\n').filter(|line| !line.is_empty())) {

@@ -4,7 +4,7 @@
 
 pub mod artifacts;
 mod blobs;
-mod codec;
+pub mod codec;
 mod doctor;
 mod error;
 mod files;
