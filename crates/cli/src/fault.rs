@@ -3,7 +3,7 @@
 //! The sweeps of the testkit stand on this; CONTRIBUTING.md lists the faults. Nothing here is compiled out of
 //! releases: what is tested is what people run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -120,6 +120,10 @@ impl Journal for Breaking {
         self.inner.create(run)
     }
 
+    fn adopt(&self, run: &NewRun, records: Vec<Record>, outputs: &BTreeMap<BlobId, u64>) -> Result<()> {
+        self.inner.adopt(run, records, outputs)
+    }
+
     fn durable(&self) -> watch::Receiver<Durable> {
         self.inner.durable()
     }
@@ -171,6 +175,10 @@ impl Journal for Breaking {
 
     fn refer(&self, run: &RunId, blob: &BlobId, bytes: u64) -> Result<()> {
         self.inner.refer(run, blob, bytes)
+    }
+
+    fn outputs(&self, run: &RunId) -> Result<BTreeMap<BlobId, u64>> {
+        self.inner.outputs(run)
     }
 
     fn referred(&self) -> Result<BTreeSet<BlobId>> {

@@ -18,6 +18,13 @@ use crate::{Error, Result, Store};
 
 pub(crate) use self::latest::drop_stale;
 
+/// Writes the artifacts of a run that nobody drives, as the journal has it. The latest run stays the latest.
+pub(crate) fn restore(store: &Store, meta: &RunMeta, state: &RunState) -> Result<()> {
+    let Some(mut writer) = Writer::new(store, meta) else { return Ok(()) };
+    writer.lay_out(state)?;
+    writer.end(state)
+}
+
 /// The names of a run's artifacts.
 pub const NAMES: [&str; 4] = ["run_state.json", "plan.json", "events.jsonl", "error_report.json"];
 
@@ -48,21 +55,32 @@ impl Writer {
     /// Takes up the folder of a run whose durable records make up `state`: cuts a torn line, adds the events
     /// that are missing, and makes the run the latest. None for a store in memory.
     pub fn open(store: &Store, meta: &RunMeta, state: &RunState) -> Option<(Self, Result<()>)> {
+        let mut writer = Self::new(store, meta)?;
+        let first = writer.begin(store, state);
+        let first = writer.judge(first);
+        Some((writer, first))
+    }
+
+    fn new(store: &Store, meta: &RunMeta) -> Option<Self> {
         let folder = store.run_folder(&meta.run_id)?;
-        let mut writer = Self {
+        Some(Self {
             events: EventLog::new(store, &folder, meta.run_id.clone()),
             folder,
             meta: meta.clone(),
             written: None,
             stale: true,
             failing: None,
-        };
-        let first = writer.begin(store, state);
-        let first = writer.judge(first);
-        Some((writer, first))
+        })
     }
 
     fn begin(&mut self, store: &Store, state: &RunState) -> Result<()> {
+        self.lay_out(state)?;
+        self.rewrite(state, false)?;
+        latest::point(store, &self.meta.run_id)
+    }
+
+    /// Makes the folder, and what is written once or added to.
+    fn lay_out(&mut self, state: &RunState) -> Result<()> {
         files::private_folder(&self.folder)?;
         files::clear_drafts(&self.folder);
         self.events.catch_up(state)?;
@@ -73,8 +91,7 @@ impl Writer {
                 false,
             )?;
         }
-        self.rewrite(state, false)?;
-        latest::point(store, &self.meta.run_id)
+        Ok(())
     }
 
     /// Takes records that became durable; `state` is the sum of all up to the last of them.

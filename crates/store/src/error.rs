@@ -122,6 +122,47 @@ pub enum Error {
     /// A content is not in the store, or is not what it was.
     #[error("content {} is not in the store", .0.as_str())]
     NoBlob(BlobId),
+    /// A file is no exported run, or not a whole one.
+    #[error("line {line} of the run's file: {why}")]
+    NotPortable {
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A later version of the program exported the run.
+    #[error("the run's file has format {found}; this program reads up to {known}")]
+    PortableNewer {
+        /// The file's format.
+        found: u32,
+        /// The latest format that this program reads.
+        known: u32,
+    },
+    /// An exported run is larger than what is taken in.
+    #[error("{what} is above {limit}, which is the most that is taken in")]
+    PortableTooBig {
+        /// What is too large.
+        what: &'static str,
+        /// The bound.
+        limit: u64,
+    },
+    /// The file that a run is exported to or imported from cannot be used.
+    #[error("the run's file cannot be {what}: {source}")]
+    Stream {
+        /// What was tried: `read` or `written`.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The run came from another store.
+    #[error("run {0} was imported: what it stood on is not here")]
+    Imported(RunId),
+    /// Something is where a backup would lie.
+    #[error("there is already something at {}", path.display())]
+    BackupTaken {
+        /// Where.
+        path: PathBuf,
+    },
     /// The journal failed before; nothing can be written until it is opened again.
     #[error("the journal has failed: {0}")]
     Failed(#[source] Arc<Error>),
@@ -133,6 +174,14 @@ impl Error {
             return Error::Full { path: path.into() };
         }
         Error::Io { what, path: path.into(), source }
+    }
+
+    pub(crate) fn read(source: io::Error) -> Self {
+        Error::Stream { what: "read", source }
+    }
+
+    pub(crate) fn written(source: io::Error) -> Self {
+        Error::Stream { what: "written", source }
     }
 
     pub(crate) fn database(path: &Path, source: rusqlite::Error) -> Self {
@@ -161,6 +210,12 @@ impl Error {
             Error::AmbiguousRun { .. } => Code::AmbiguousRun,
             Error::Busy { .. } => Code::RunBusy,
             Error::NoBlob(_) => Code::NoContent,
+            Error::NotPortable { .. } => Code::NotPortable,
+            Error::PortableNewer { .. } => Code::PortableNewer,
+            Error::PortableTooBig { .. } => Code::PortableTooBig,
+            Error::Stream { .. } => Code::FileUnusable,
+            Error::Imported(_) => Code::RunImported,
+            Error::BackupTaken { .. } => Code::BackupTaken,
             Error::Failed(cause) => cause.code(),
         }
     }
@@ -186,6 +241,12 @@ impl Error {
             Error::AmbiguousRun { .. } => "give more of the id",
             Error::Busy { .. } => "wait for it, or stop it first",
             Error::NoBlob(_) => "plan again from the document",
+            Error::NotPortable { .. } => "export the run again, and copy the file as it is",
+            Error::PortableNewer { .. } => "use the version of Windlass that wrote it, or a later one",
+            Error::PortableTooBig { .. } => "look at the run in the store that it came from",
+            Error::Stream { .. } => return None,
+            Error::Imported(_) => "go on with it where it was exported; here it can be shown and replayed",
+            Error::BackupTaken { .. } => "name a folder that is not there yet",
             Error::Failed(cause) => return cause.hint(),
         };
         Some(fixed.into())

@@ -1,6 +1,6 @@
 //! The journal's contract: plain data, and what each method promises about crashes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -76,6 +76,9 @@ impl NewRun {
     }
 }
 
+/// The option that marks a run as imported, and says where from.
+pub(crate) const IMPORTED: &str = "imported";
+
 /// How many tasks of a run ended how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -119,6 +122,8 @@ pub struct RunRow {
     pub seq: u64,
     /// How its tasks ended.
     pub tasks: Tally,
+    /// Whether it came from another store: it can be looked at, and nobody goes on with it.
+    pub imported: bool,
 }
 
 impl RunRow {
@@ -135,6 +140,7 @@ impl RunRow {
             finished_at: None,
             seq: 0,
             tasks: Tally { total: run.tasks, ..Tally::default() },
+            imported: run.options.get(IMPORTED).is_some(),
         }
     }
 
@@ -214,6 +220,10 @@ pub trait Journal: Send + Sync + 'static {
     /// Writes the run down; durable when it returns.
     fn create(&self, run: &NewRun) -> Result<()>;
 
+    /// Writes down a run that came from elsewhere, with all its records and what it holds on to with how many
+    /// bytes each has: all of it, durable when it returns, or nothing.
+    fn adopt(&self, run: &NewRun, records: Vec<Record>, outputs: &BTreeMap<BlobId, u64>) -> Result<()>;
+
     /// Fixes the order of `records` behind all that was appended before, and returns their position. They
     /// must go on where the run's last record ended. Does not wait for the disk: [`Journal::durable`] tells
     /// when it has them. Blocks only while the queue is full.
@@ -286,6 +296,9 @@ pub trait Journal: Send + Sync + 'static {
     /// Notes that `run` holds on to a kept output. Ordered like an append: durable no later than what is
     /// appended after it.
     fn refer(&self, run: &RunId, blob: &BlobId, bytes: u64) -> Result<()>;
+
+    /// The outputs that the run holds on to, with their bytes.
+    fn outputs(&self, run: &RunId) -> Result<BTreeMap<BlobId, u64>>;
 
     /// Every content that some run holds on to.
     fn referred(&self) -> Result<BTreeSet<BlobId>>;

@@ -96,6 +96,17 @@ impl Journal for Memory {
         self.lock().create(run)
     }
 
+    fn adopt(&self, run: &NewRun, records: Vec<Record>, outputs: &BTreeMap<BlobId, u64>) -> Result<()> {
+        check_order(&run.id, 0, &records)?;
+        self.create(run)?;
+        let mut runs = self.lock();
+        let entry = runs.get_mut(&run.id)?;
+        records.iter().for_each(|record| entry.row.note(record));
+        entry.records = records;
+        entry.outputs = outputs.clone();
+        Ok(())
+    }
+
     fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Position> {
         let mut runs = self.lock();
         let entry = runs.get_mut(run)?;
@@ -197,6 +208,10 @@ impl Journal for Memory {
     fn refer(&self, run: &RunId, blob: &BlobId, bytes: u64) -> Result<()> {
         self.lock().get_mut(run)?.outputs.insert(blob.clone(), bytes);
         Ok(())
+    }
+
+    fn outputs(&self, run: &RunId) -> Result<BTreeMap<BlobId, u64>> {
+        Ok(self.lock().get(run)?.outputs.clone())
     }
 
     fn referred(&self) -> Result<BTreeSet<BlobId>> {

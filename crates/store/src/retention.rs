@@ -10,7 +10,8 @@ use windlass_model::RunId;
 use crate::blobs::GRACE;
 use crate::{Error, Filter, Result, RunRow, Store, artifacts};
 
-/// Which finished runs to forget. A run that is pending, running or interrupted always stays.
+/// Which finished runs to forget. A run that is pending, running or interrupted always stays, unless it was
+/// imported: nobody goes on with it here.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Retention {
     /// Those that ended longer ago than this. Without this and `max_bytes`, all that `keep_last` leaves.
@@ -62,7 +63,7 @@ impl Store {
         let mut sized =
             rows.into_iter().map(|row| Ok((self.bytes_of(&row.id)?, row))).collect::<Result<Vec<_>>>()?;
         let mut total: u64 = sized.iter().map(|(bytes, _)| bytes).sum();
-        sized.retain(|(_, row)| row.status.is_finished());
+        sized.retain(|(_, row)| row.status.is_finished() || row.imported);
         let age = |row: &RunRow| {
             Duration::from_millis(now.saturating_sub(row.finished_at.unwrap_or(row.created_at)))
         };

@@ -150,7 +150,7 @@ impl Store {
         Ok(Some(id))
     }
 
-    fn has_room(&self, bytes: u64) -> Result<bool> {
+    pub(crate) fn has_room(&self, bytes: u64) -> Result<bool> {
         let mut kept = self.kept();
         let sum = match *kept {
             Some(sum) => sum,

@@ -1,6 +1,6 @@
 //! What is changed in the database, each a function over an open transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -111,6 +111,18 @@ pub(super) fn create(db: &Transaction<'_>, run: &NewRun) -> Result<(), Fault> {
         return Err(Error::RunExists(run.id.clone()).into());
     }
     run.blobs.iter().try_for_each(|blob| refer(db, &run.id, blob, None))
+}
+
+/// Writes down a whole run, outputs that it holds on to included.
+pub(super) fn adopt(
+    db: &Transaction<'_>,
+    run: &NewRun,
+    records: &[Record],
+    outputs: &BTreeMap<BlobId, u64>,
+) -> Result<(), Fault> {
+    create(db, run)?;
+    outputs.iter().try_for_each(|(blob, bytes)| refer(db, &run.id, blob, Some(*bytes)))?;
+    write_group(db, &run.id, &[records])
 }
 
 /// A path as text where it is text, for who looks into the database; as its bytes otherwise.

@@ -5,7 +5,7 @@ mod reader;
 mod schema;
 mod writer;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::OpenOptions;
 use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
@@ -83,6 +83,11 @@ impl Journal for Sqlite {
     fn create(&self, run: &NewRun) -> Result<()> {
         let run = run.clone();
         self.writer.call(move |db| changes::create(db, &run))
+    }
+
+    fn adopt(&self, run: &NewRun, records: Vec<Record>, outputs: &BTreeMap<BlobId, u64>) -> Result<()> {
+        let (run, outputs) = (run.clone(), outputs.clone());
+        self.writer.call(move |db| changes::adopt(db, &run, &records, &outputs))
     }
 
     fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Position> {
@@ -172,6 +177,10 @@ impl Journal for Sqlite {
             self.readers.with(|db| reader::tail(db, run))?;
         }
         self.writer.refer(run, blob, bytes)
+    }
+
+    fn outputs(&self, run: &RunId) -> Result<BTreeMap<BlobId, u64>> {
+        self.readers.with(|db| reader::outputs(db, run))
     }
 
     fn referred(&self) -> Result<BTreeSet<BlobId>> {

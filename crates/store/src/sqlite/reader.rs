@@ -1,6 +1,6 @@
 //! Reading from the database, beside the writer and without waiting for it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -92,8 +92,8 @@ pub(super) fn batch(db: &Connection, run: &RunId, from: u64) -> Result<Option<Ve
     Ok(Some(records))
 }
 
-const ROW: &str =
-    "run.id, name, backend, invoker, plan, status, created_at, started_at, finished_at, seq, tasks";
+const ROW: &str = "run.id, name, backend, invoker, plan, status, created_at, started_at, finished_at, seq, tasks, \
+     iif(json_valid(options), json_type(options, '$.imported') NOT NULL, 0)";
 
 fn row(row: &Row<'_>) -> Result<RunRow, Fault> {
     let id = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
@@ -115,6 +115,7 @@ fn row(row: &Row<'_>) -> Result<RunRow, Fault> {
         finished_at: row.get::<_, Option<i64>>(8)?.map(|n| n as u64),
         seq: number(row, 9)?,
         tasks,
+        imported: row.get(11)?,
         id,
     })
 }
@@ -190,6 +191,21 @@ pub(super) fn posted(db: &Connection, run: &RunId, after: u64) -> Result<Vec<Pos
         let text: String = row.get(1)?;
         let command = serde_json::from_str(&text).map_err(|e| corrupt(run, e))?;
         all.push(Posted { id: number(row, 0)?, command });
+    }
+    Ok(all)
+}
+
+pub(super) fn outputs(db: &Connection, run: &RunId) -> Result<BTreeMap<BlobId, u64>, Fault> {
+    let mut find = db.prepare_cached(
+        "SELECT blob, output_bytes FROM content WHERE run = ?1 AND output_bytes NOT NULL ORDER BY blob",
+    )?;
+    let mut rows = find.query([key(db, run)?])?;
+    let mut all = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        if let Some(id) = BlobId::new(&name) {
+            all.insert(id, number(row, 1)?);
+        }
     }
     Ok(all)
 }

@@ -6,6 +6,7 @@ mod contract;
 mod crash;
 mod format;
 mod lease;
+mod portable;
 mod retention;
 mod scope;
 mod sharing;
