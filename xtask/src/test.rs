@@ -39,7 +39,7 @@ pub(crate) fn soak(args: &[&str]) -> Chore {
 
 /// Runs the tests that compare with stored files in the mode in which they write them.
 pub(crate) fn bless() -> Chore {
-    go(cargo().args(["test", "--workspace", "--no-fail-fast"]).env("WINDLASS_BLESS", "1"))
+    go(cargo().args(["test", "--workspace", "--no-fail-fast"]).env("WINDLASS_BLESS", "1").env("BLESS", "1"))
 }
 
 /// Runs a test command, shows what it says, and counts the tests that passed.

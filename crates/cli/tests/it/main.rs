@@ -4,6 +4,7 @@ mod documents;
 mod e2e_cleanup;
 mod e2e_crash;
 mod e2e_determinism;
+mod e2e_docs;
 mod e2e_graphs;
 mod e2e_limits;
 mod e2e_process;

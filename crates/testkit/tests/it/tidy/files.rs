@@ -52,7 +52,8 @@ fn no_file_is_unsafe_that_may_not_be() {
 fn only_the_program_and_the_chores_print() {
     let allow = ["clippy::", "print_std"].concat();
     let may = |name: &str| {
-        name.starts_with("xtask/") || name.starts_with("crates/cli/") || name.starts_with("crates/testkit/")
+        ["xtask/", "crates/cli/", "crates/testkit/"].iter().any(|folder| name.starts_with(folder))
+            || name.contains("/examples/")
     };
     let found = sources().into_iter().filter(|(name, text)| !may(name) && text.contains(&allow));
     none("libraries that print", found.map(|(name, _)| name).collect());
@@ -75,9 +76,9 @@ fn nothing_names_the_machine_it_was_written_on() {
 }
 
 #[test]
-fn vocabularies_do_no_io() {
+fn the_vocabulary_does_no_io() {
     let words = ["std::fs", "std::net", "std::process", "std::thread", "SystemTime", "Instant", "tokio::"];
-    let pure = ["crates/model/src/", "crates/expr/src/"];
+    let pure = ["crates/model/src/"];
     let mut found = Vec::new();
     for (name, text) in sources() {
         if !pure.iter().any(|folder| name.starts_with(folder)) {
