@@ -15,3 +15,8 @@ pub use fault::Fault;
 pub use output::Output;
 pub use process::{Running, Signal};
 pub use runs::{events, normalised, settled, steps};
+
+/// The README's program is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
