@@ -17,7 +17,8 @@ fn documents(page: &str) -> Vec<String> {
             (None, _) => {}
         }
     }
-    let whole = |text: String| if text.starts_with("tasks:") { format!("workflow: example\n{text}") } else { text };
+    let whole =
+        |text: String| if text.starts_with("tasks:") { format!("workflow: example\n{text}") } else { text };
     blocks.into_iter().map(whole).collect()
 }
 
