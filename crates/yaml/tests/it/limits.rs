@@ -8,11 +8,12 @@ use windlass_yaml::{Limits, decode, parse, read_file};
 
 use crate::{problems, source};
 
-/// Runs `f` and fails if it took a second.
+/// Runs `f` and fails if it took far longer than the second that a released program has for it: what grows
+/// faster than its input takes minutes. An unoptimised build on a busy machine is some times slower.
 fn at_once<T>(f: impl FnOnce() -> T) -> T {
     let begin = Instant::now();
     let value = f();
-    assert!(begin.elapsed() < Duration::from_secs(1), "took {:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(10), "took {:?}", begin.elapsed());
     value
 }
 
