@@ -9,8 +9,11 @@ use crate::e2e_support::{env, with};
 /// Tasks of a graph with forks and joins, one line each.
 fn tasks() -> Vec<String> {
     let task = |n: usize| {
-        let needs: Vec<String> =
-            [2, 3, 5].iter().filter(|d| n >= **d && n % 4 != 0).map(|d| format!("t{}", n - d)).collect();
+        let needs: Vec<String> = [2, 3, 5]
+            .iter()
+            .filter(|d| n >= **d && !n.is_multiple_of(4))
+            .map(|d| format!("t{}", n - d))
+            .collect();
         let when = if n % 7 == 3 { ", when: wanted" } else { "" };
         let run = if n == 11 { "exit 4".to_owned() } else { format!("echo {n} >> order; echo out-{n}") };
         format!("  - {{ id: t{n}, needs: [{}]{when}, run: {run} }}\n", needs.join(", "))

@@ -12,6 +12,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 const MEMORY: u64 = 200 * 1024;
 
 /// Refuses `content` with `code`, and says how long that took.
+#[allow(clippy::print_stdout, reason = "how long it took is worth a look, and no reason to fail")]
 fn refused(name: &str, content: &[u8], code: &str) {
     let env = env();
     env.file("w.yaml", content);
