@@ -4,7 +4,8 @@
 mod events;
 mod latest;
 
-use std::io::{BufWriter, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -21,8 +22,25 @@ pub(crate) use self::latest::drop_stale;
 /// Writes the artifacts of a run that nobody drives, as the journal has it. The latest run stays the latest.
 pub(crate) fn restore(store: &Store, meta: &RunMeta, state: &RunState) -> Result<()> {
     let Some(mut writer) = Writer::new(store, meta) else { return Ok(()) };
-    writer.lay_out(state)?;
+    files::private_folder(&writer.folder)?;
+    files::clear_drafts(&writer.folder);
+    writer.plan(state)?;
     writer.end(state)
+}
+
+/// Whether the artifacts of a run that nobody drives are not what the journal has: torn, behind, or some of them
+/// missing. A run that never had any is not stale.
+pub(crate) fn is_stale(store: &Store, meta: &RunMeta, state: &RunState) -> bool {
+    let Some(writer) = Writer::new(store, meta) else { return false };
+    if NAMES.iter().all(|name| !writer.folder.join(name).exists()) {
+        return files::has_drafts(&writer.folder);
+    }
+    let plan = PlanView { plan: state.plan(), digest: &meta.plan_digest };
+    let current = writer.shows("run_state.json", &RunView { meta, state })
+        && writer.shows("error_report.json", &ErrorReport { meta, state })
+        && writer.shows("plan.json", &plan)
+        && writer.events.ends_with(state.seq).unwrap_or(false);
+    !current || files::has_drafts(&writer.folder)
 }
 
 /// The names of a run's artifacts.
@@ -74,24 +92,18 @@ impl Writer {
     }
 
     fn begin(&mut self, store: &Store, state: &RunState) -> Result<()> {
-        self.lay_out(state)?;
-        self.rewrite(state, false)?;
-        latest::point(store, &self.meta.run_id)
-    }
-
-    /// Makes the folder, and what is written once or added to.
-    fn lay_out(&mut self, state: &RunState) -> Result<()> {
         files::private_folder(&self.folder)?;
         files::clear_drafts(&self.folder);
         self.events.catch_up(state)?;
         if !self.folder.join("plan.json").exists() {
-            self.replace(
-                "plan.json",
-                &PlanView { plan: state.plan(), digest: &self.meta.plan_digest },
-                false,
-            )?;
+            self.plan(state)?;
         }
-        Ok(())
+        self.rewrite(state, false)?;
+        latest::point(store, &self.meta.run_id)
+    }
+
+    fn plan(&self, state: &RunState) -> Result<()> {
+        self.replace("plan.json", &PlanView { plan: state.plan(), digest: &self.meta.plan_digest }, false)
     }
 
     /// Takes records that became durable; `state` is the sum of all up to the last of them.
@@ -156,6 +168,15 @@ impl Writer {
         Ok(())
     }
 
+    /// Whether the file has just this.
+    fn shows(&self, name: &str, content: &impl Serialize) -> bool {
+        let Ok(file) = File::open(self.folder.join(name)) else { return false };
+        let mut same = Same(BufReader::new(file));
+        serde_json::to_writer(&mut same, content).is_ok()
+            && same.write_all(b"\n").is_ok()
+            && same.0.fill_buf().is_ok_and(<[u8]>::is_empty)
+    }
+
     fn replace(&self, name: &str, content: &impl Serialize, sync: bool) -> Result<()> {
         let target = self.folder.join(name);
         let fail = |e| Error::io("cannot write", &target, e);
@@ -164,5 +185,20 @@ impl Writer {
         file.write_all(b"\n").map_err(fail)?;
         let draft = file.into_inner().map_err(|e| fail(e.into_error()))?;
         draft.place(&target, sync)
+    }
+}
+
+/// Takes only what the file has at this place.
+struct Same(BufReader<File>);
+
+impl Write for Same {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut there = vec![0; bytes.len()];
+        self.0.read_exact(&mut there)?;
+        if there == bytes { Ok(bytes.len()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

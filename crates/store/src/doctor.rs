@@ -18,12 +18,27 @@ pub struct Findings {
     pub missing: Vec<BlobId>,
     /// Folders of runs that nobody knows; [`Store::repair`] removes them.
     pub orphans: Vec<PathBuf>,
+    /// Runs whose files are torn, incomplete, or behind the journal; [`Store::repair`] writes them anew.
+    pub stale: Vec<RunId>,
+    /// Runs whose last driver was cut off, and left its mark; [`Store::repair`] removes it.
+    pub abandoned: Vec<RunId>,
+    /// What dead drivers were to take back. A resume does so first; who has the handlers can do it before.
+    pub leftovers: Vec<Leftover>,
     /// Bytes of contents that nothing refers to; [`Store::repair`] removes them.
     pub unused_bytes: u64,
 }
 
+/// What the driver of a run was to take back, and died.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// The run.
+    pub run: RunId,
+    /// What it is, as people call it, the oldest first.
+    pub labels: Vec<String>,
+}
+
 impl Findings {
-    /// Whether all is well.
+    /// Whether all is well. A run that was cut off leaves things behind; that is no harm to the store.
     pub fn is_clean(&self) -> bool {
         self.damage.is_empty() && self.missing.is_empty() && self.orphans.is_empty()
     }
@@ -37,12 +52,15 @@ impl Store {
         let mut damage = self.verify()?;
         let broken = there.contents.iter().filter(|(id, _)| self.blobs().get(id).is_err());
         damage.extend(broken.map(|(id, _)| format!("content {} is not what its name says", id.as_str())));
-        Ok(Findings {
+        let mut findings = Findings {
             damage,
             missing,
             orphans: self.orphans()?.into_iter().map(|(_, path)| path).collect(),
             unused_bytes: self.blobs().sweep(|| self.referred(), GRACE, true)?,
-        })
+            ..Findings::default()
+        };
+        self.audit(&mut findings)?;
+        Ok(findings)
     }
 
     /// Removes what was left behind, and returns what there is still to find.
@@ -54,6 +72,9 @@ impl Store {
                 None => remove_folder(&path)?,
             }
         }
+        let mut found = Findings::default();
+        self.audit(&mut found)?;
+        self.tidy(&found)?;
         self.blobs().sweep(|| self.referred(), GRACE, false)?;
         self.forget_latest();
         self.check()

@@ -95,12 +95,21 @@ pub(crate) fn replace(target: &Path, content: &[u8], sync: bool) -> Result<()> {
 
 /// Removes the drafts that a writer left in `folder` when it was cut off. Only for folders with one writer.
 pub(crate) fn clear_drafts(folder: &Path) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with('.') && name.ends_with(".tmp")) {
-            // One that stays is only in the way of the eye.
-            let _ = std::fs::remove_file(entry.path());
-        }
+    for draft in drafts(folder) {
+        // One that stays is only in the way of the eye.
+        let _ = std::fs::remove_file(draft);
     }
+}
+
+/// Whether a writer left drafts in `folder`.
+pub(crate) fn has_drafts(folder: &Path) -> bool {
+    drafts(folder).next().is_some()
+}
+
+fn drafts(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with('.') && name.ends_with(".tmp"))
+    })
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
-use windlass_model::{BlobId, Event, Plan, PlanId, Record, RunId, RunStatus, TaskEnd};
+use windlass_model::{BlobId, Event, Plan, PlanId, Record, RunId, RunStatus, Scope, TaskEnd};
 
 use crate::{Error, Result};
 
@@ -153,9 +153,18 @@ impl RunRow {
                 self.status = RunStatus::Running;
                 self.started_at.get_or_insert(record.time);
                 self.finished_at = None;
-                // A resume opens again what failed and what was blocked by it.
+                // A resume opens again what failed, what was blocked by it, and what was taken back.
                 self.tasks.failed = 0;
                 self.tasks.blocked = 0;
+                self.tasks.undone = 0;
+            }
+            Event::UndoStarted { scope: Scope::Global } => {
+                self.status = RunStatus::Running;
+                self.finished_at = None;
+            }
+            Event::UndoFinished { scope: Scope::Global, error: None } => {
+                let tasks = &mut self.tasks;
+                tasks.undone += std::mem::take(&mut tasks.completed) + std::mem::take(&mut tasks.failed);
             }
             Event::RunInterrupted { .. } => {
                 self.status = RunStatus::Interrupted;

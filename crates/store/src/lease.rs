@@ -76,6 +76,13 @@ impl Leases {
             Leases::Memory(leases) => leases.lock().unwrap_or_else(PoisonError::into_inner).contains(run),
         }
     }
+
+    /// Whether the last driver of the run was cut off: nobody holds the run, and its mark is still there.
+    pub(crate) fn is_abandoned(&self, run: &RunId) -> bool {
+        let Leases::Folder(runs) = self else { return false };
+        let Ok(file) = File::open(lease_file(runs, run)) else { return false };
+        file.metadata().is_ok_and(|meta| meta.len() > 0) && file.try_lock_shared().is_ok()
+    }
 }
 
 fn lease_file(runs: &Path, run: &RunId) -> PathBuf {

@@ -3,6 +3,8 @@
 //! Start at [`Store::open`]; [`Journal`] says what is promised about crashes.
 
 pub mod artifacts;
+mod audit;
+mod backup;
 mod blobs;
 pub mod codec;
 mod doctor;
@@ -17,8 +19,9 @@ mod scope;
 mod sqlite;
 mod store;
 
+pub use backup::Backup;
 pub use blobs::{BlobDraft, Blobs};
-pub use doctor::Findings;
+pub use doctor::{Findings, Leftover};
 pub use error::{Error, Result};
 pub use journal::{Durable, Filter, Journal, NewRun, Position, Posted, RunRow, StoredRun, Tally};
 pub use lease::Lease;

@@ -126,6 +126,10 @@ impl Store {
         self.leases.is_held(run)
     }
 
+    pub(crate) fn is_abandoned(&self, run: &RunId) -> bool {
+        self.leases.is_abandoned(run)
+    }
+
     /// Keeps a whole output for as long as the run is kept. None where the quota has no room for it: then
     /// only what the step's result quotes of it remains.
     pub fn keep_output(&self, run: &RunId, content: &[u8]) -> Result<Option<BlobId>> {

@@ -60,6 +60,14 @@ impl EventLog {
         file.get_ref().sync_all().map_err(|e| self.fault(e))
     }
 
+    /// Whether the file ends with event number `seq`, and not within a line.
+    pub(super) fn ends_with(&self, seq: u64) -> io::Result<bool> {
+        let mut file = File::open(&self.path)?;
+        let length = file.metadata()?.len();
+        let last = last_line(&mut file, &self.run)?;
+        Ok(if seq == 0 { length == 0 } else { last == Some((length, seq)) })
+    }
+
     fn fault(&self, error: io::Error) -> Error {
         Error::io("cannot write", &self.path, error)
     }

@@ -79,6 +79,19 @@ fn connect(path: &Path) -> Result<Connection> {
     open().map_err(|e| Error::database(path, e))
 }
 
+/// Copies the database as it is at one moment, beside others that read and write it.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
+    let db = connect(from)?;
+    create_private(to)?;
+    let target = to.to_str().ok_or_else(|| {
+        let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, "its path is not UTF-8");
+        Error::io("cannot write", to, source)
+    })?;
+    db.execute("VACUUM INTO ?1", [target]).map_err(|e| Error::database(to, e))?;
+    // SQLite leaves this to whoever asks for the copy.
+    std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(|e| Error::io("cannot sync", to, e))
+}
+
 impl Journal for Sqlite {
     fn create(&self, run: &NewRun) -> Result<()> {
         let run = run.clone();

@@ -1,6 +1,8 @@
 //! The store's tests: one binary, a file for each concern.
 
 mod artifacts;
+mod audit;
+mod backup;
 mod blobs;
 mod contract;
 mod crash;
