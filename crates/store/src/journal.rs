@@ -144,6 +144,11 @@ impl RunRow {
         }
     }
 
+    /// Refuses a run that was imported to whoever would go on with it.
+    pub fn check_own(&self) -> Result<()> {
+        if self.imported { Err(Error::Imported(self.id.clone())) } else { Ok(()) }
+    }
+
     /// Takes over what a record says about the run as a whole. The small sibling of `RunState::apply`: lists
     /// of runs must not fold whole journals.
     pub(crate) fn note(&mut self, record: &Record) {

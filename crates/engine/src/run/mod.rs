@@ -6,6 +6,7 @@ mod command;
 mod driver;
 mod executor;
 mod handle;
+mod leftovers;
 mod options;
 mod publisher;
 mod runtime;

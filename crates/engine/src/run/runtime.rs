@@ -205,6 +205,7 @@ impl Runtime {
     pub fn resume(&self, id: &RunId, options: RunOptions) -> Result<Run, Error> {
         let lease = self.store().lease(id)?;
         let (stored, state) = self.load(id)?;
+        stored.row.check_own()?;
         if !state.status.is_resumable() {
             return Err(Error::NotResumable { run: id.clone(), status: state.status.word() });
         }
@@ -216,6 +217,7 @@ impl Runtime {
     pub fn undo(&self, id: &RunId, force: bool, options: RunOptions) -> Result<Run, Error> {
         let lease = self.store().lease(id)?;
         let (stored, state) = self.load(id)?;
+        stored.row.check_own()?;
         if !matches!(state.status, RunStatus::Completed | RunStatus::Failed) {
             let message = format!("run {id} is {}: only what has ended is undone", state.status.word());
             return Err(Error::Failed(Failure::new(Code::CannotUndo, message)));
@@ -281,9 +283,14 @@ impl Runtime {
 
     /// Tells a run something, whichever process drives it. Where none does, it hears it when it is resumed.
     pub fn post(&self, id: &RunId, command: &Command) -> Result<(), Error> {
+        self.store().run(id)?.row.check_own()?;
         let command = serde_json::to_value(command).map_err(|error| Error::Panic(error.to_string()))?;
         self.store().post(id, &command)?;
         Ok(())
+    }
+
+    pub(super) fn cleanup_handlers(&self) -> CleanupHandlers {
+        self.0.cleanups.clone()
     }
 
     fn check_actions(&self, plan: &Plan) -> Result<(), Error> {

@@ -5,6 +5,7 @@
 mod cleanup;
 mod determinism;
 mod graphs;
+mod leftovers;
 mod lifecycle;
 mod regression_engine;
 mod regression_state;
