@@ -177,7 +177,8 @@ impl<'a> Args<'a> {
     }
 }
 
-fn is_charge(error: &Error) -> bool {
+/// Whether an error says that an evaluation has spent what it may: nothing may forgive that.
+pub(crate) fn is_charge(error: &Error) -> bool {
     error.detail() == Some(crate::meter::TOO_MUCH)
 }
 

@@ -8,6 +8,7 @@ use minijinja::{Error, Value};
 use crate::args::invalid;
 use crate::meter::{MAX_DEPTH, charge, charge_nodes};
 use crate::ops::{Number, key, unfit};
+use crate::times;
 
 /// `a == b`, metered.
 pub(crate) fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
@@ -80,6 +81,9 @@ fn compare_at(op: &str, a: &Value, b: &Value, depth: usize) -> Result<Ordering, 
         (Some(Number::Int(x)), Some(Number::Int(y))) => return Ok(x.cmp(&y)),
         (Some(x), Some(y)) => return Ok(x.float().total_cmp(&y.float())),
         _ => {}
+    }
+    if let Some(ordering) = times::compare(a, b) {
+        return Ok(ordering);
     }
     let is_list = |value: &Value| matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable);
     if !is_list(a) || !is_list(b) {

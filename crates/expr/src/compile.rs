@@ -47,7 +47,7 @@ pub(crate) fn expression(source: &str, dialect: &Dialect<'_>) -> Result<(Compile
     let readable = literals::blotted(source, true, &syntax);
     limits::check(&readable, true, &syntax)?;
     let tree = parse_expr(&readable).map_err(|e| syntax_error(&e, source))?;
-    let references = References::of_expression(&tree);
+    let references = References::of_expression(&tree, source, dialect);
     Ok((compiled(source, &tree, dialect)?, references))
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn template(
     let readable = literals::blotted(source, false, &syntax);
     limits::check(&readable, false, &syntax)?;
     let tree = parse(&readable, NAME, syntax).map_err(|e| syntax_error(&e, source))?;
-    let references = References::of_template(&tree);
+    let references = References::of_template(&tree, source, dialect);
     let children = match &tree {
         Stmt::Template(root) => root.children.as_slice(),
         _ => &[],

@@ -8,6 +8,7 @@ use serde_json::{Map, Number};
 use crate::error::{Error, ErrorKind};
 use crate::meter::{self, MAX_DEPTH, Metered};
 use crate::repr;
+use crate::times;
 
 /// A JSON value as a value for scopes.
 pub fn from_json(json: &serde_json::Value) -> Value {
@@ -71,6 +72,7 @@ fn nested(value: &Value, depth: usize) -> Result<serde_json::Value, Inner> {
             value.try_iter()?.map(|item| nested(&item, depth + 1)).collect::<Result<_, _>>()?
         }
         ValueKind::Map => map(value, depth)?,
+        _ if times::type_name(value).is_some() => serde_json::Value::String(repr::text(value)?),
         kind => {
             return Err(Inner::new(
                 InnerKind::InvalidOperation,

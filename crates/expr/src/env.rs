@@ -7,27 +7,14 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use crate::error::{Error, ErrorKind};
 use crate::meter::{self, FUEL};
 use crate::nearest::nearest;
-use crate::{emitted, filters, functions, methods, ops, repr, verdicts};
+use crate::{emitted, filters, functions, lookups, methods, ops, repr, verdicts};
 
 pub(crate) use functions::{FUNCTIONS, IMPURE_FUNCTIONS};
 
-/// Filters whose result depends on more than their input.
-pub(crate) const IMPURE_FILTERS: &[&str] = &["random", "shuffle"];
-
 /// What Ansible has and we do not, or not yet: a better answer than "unknown".
 const MISSING: &[(&str, &str)] = &[
-    ("lookup", "lookups are not supported yet; read the environment through `env.NAME`"),
-    ("query", "lookups are not supported yet; read the environment through `env.NAME`"),
-    ("q", "lookups are not supported yet; read the environment through `env.NAME`"),
-    ("from_yaml", "YAML is not read in expressions yet; write the value as JSON and use `from_json`"),
-    ("from_yaml_all", "YAML is not read in expressions yet; write the value as JSON and use `from_json`"),
     ("vault", "vaults are not supported yet; declare a secret instead"),
     ("unvault", "vaults are not supported yet; declare a secret instead"),
-    ("random", "a result must not change when a run resumes; set a variable instead"),
-    ("shuffle", "a result must not change when a run resumes; set a variable instead"),
-    ("expanduser", "paths are not expanded here; use `env.HOME`"),
-    ("realpath", "an expression reads no files; run a step that does"),
-    ("fileglob", "an expression reads no files; run a step that does"),
 ];
 
 /// The environment that every expression and template is compiled in.
@@ -53,7 +40,7 @@ fn build() -> Environment<'static> {
                 meter::charge(text.len())?;
                 out.write_str(text)?;
             }
-            None => out.write_str(&repr::text(value)?)?,
+            None => out.write_str(&repr::written(value)?)?,
         }
         Ok(())
     });
@@ -62,8 +49,17 @@ fn build() -> Environment<'static> {
     filters::add_to(&mut env);
     verdicts::add_to(&mut env);
     functions::add_to(&mut env);
+    lookups::add_to(&mut env);
     env.add_global("omit", Value::from(crate::tree::OMIT));
     env
+}
+
+/// Collections whose filters, tests and lookups are here by their short names.
+const COLLECTIONS: &[&str] = &["ansible.builtin.", "ansible.legacy.", "ansible.utils.", "community.general."];
+
+/// A name without its collection.
+pub(crate) fn short(name: &str) -> &str {
+    COLLECTIONS.iter().find_map(|collection| name.strip_prefix(collection)).unwrap_or(name)
 }
 
 /// The names of one kind that an expression may use.
@@ -88,9 +84,9 @@ impl Known {
         KNOWN.get_or_init(|| Known { what: "function", names: FUNCTIONS.to_vec() })
     }
 
-    /// The name under which the environment knows it. Ansible's own collection may be spelt out.
+    /// The name under which the environment knows it. Its collection may be spelt out.
     pub(crate) fn resolve(&self, name: &str) -> Result<&'static str, Error> {
-        let short = name.strip_prefix("ansible.builtin.").unwrap_or(name);
+        let short = short(name);
         if let Some(known) = self.names.iter().find(|known| **known == short) {
             return Ok(known);
         }

@@ -10,6 +10,7 @@ use crate::compile::{self, Compiled};
 use crate::convert::json_of;
 use crate::error::{Error, ErrorKind};
 use crate::explain::{self, runtime_error};
+use crate::here::Placed;
 use crate::meter::Metered;
 use crate::refs::References;
 use crate::rewrite::{Dialect, Rewritten};
@@ -68,6 +69,7 @@ impl Expression {
     /// The value of the expression as JSON. An undefined result is an error.
     pub fn eval(&self, scope: &Value) -> Result<serde_json::Value, Error> {
         let _metered = Metered::start();
+        let _placed = Placed::start(&self.0.references, scope);
         let Inner { compiled, .. } = &*self.0;
         evaluate(compiled, scope)
             .and_then(|value| to_data(&value, &compiled.rewritten, scope))
@@ -78,6 +80,7 @@ impl Expression {
     /// A text is true unless it is empty, whatever it says: `'false'` is true, as in Ansible.
     pub fn test(&self, scope: &Value) -> Result<bool, Error> {
         let _metered = Metered::start();
+        let _placed = Placed::start(&self.0.references, scope);
         evaluate(&self.0.compiled, scope).map(|value| value.is_true()).map_err(|e| self.explained(e, scope))
     }
 

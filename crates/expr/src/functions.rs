@@ -1,4 +1,4 @@
-//! The global functions: `range`, `dict`, `namespace`, `now`.
+//! The global functions: `range`, `dict`, `namespace`, `now`, `undef`. (`lookup` and `query` have a file of their own.)
 
 use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Environment, Error, Value};
@@ -6,9 +6,10 @@ use minijinja::{Environment, Error, Value};
 use crate::args::{invalid, items};
 use crate::meter::charge_nodes;
 use crate::ops::integer;
+use crate::times;
 
 /// The functions that an expression may call.
-pub(crate) const FUNCTIONS: &[&str] = &["dict", "namespace", "now", "range"];
+pub(crate) const FUNCTIONS: &[&str] = &["dict", "lookup", "namespace", "now", "q", "query", "range", "undef"];
 
 /// Those whose result depends on more than their arguments.
 pub(crate) const IMPURE_FUNCTIONS: &[&str] = &["now"];
@@ -18,6 +19,7 @@ pub(crate) fn add_to(env: &mut Environment<'static>) {
     env.add_function("namespace", minijinja::functions::namespace);
     env.add_function("now", now);
     env.add_function("range", range);
+    env.add_function("undef", undef);
 }
 
 /// `range(stop)`, `range(start, stop)`, `range(start, stop, step)`: the numbers as a list.
@@ -60,14 +62,17 @@ fn dict(given: Rest<Value>, named: Kwargs) -> Result<Value, Error> {
     Ok(Value::from_pairs(pairs))
 }
 
-/// `now(utc=false, fmt=none)`: the time as text, in the form that `fmt` gives, as `strftime`.
-fn now(utc: Option<bool>, fmt: Option<String>, named: Kwargs) -> Result<String, Error> {
+/// `now(utc=false, fmt=none)`: the time, or its text in the form that `fmt` gives, as `strftime`.
+fn now(utc: Option<bool>, fmt: Option<String>, named: Kwargs) -> Result<Value, Error> {
     let utc = named.peek::<Option<bool>>("utc")?.or(utc).unwrap_or(false);
-    let fmt = named.peek::<Option<String>>("fmt")?.or(fmt);
-    let mut time = jiff::Zoned::now();
-    if utc {
-        time = time.with_time_zone(jiff::tz::TimeZone::UTC);
+    match named.peek::<Option<String>>("fmt")?.or(fmt) {
+        Some(form) => times::written(&form, &times::at(None, utc)?).map(Value::from),
+        None => Ok(Value::from_object(times::Moment::now(utc))),
     }
-    let fmt = fmt.unwrap_or_else(|| "%Y-%m-%d %H:%M:%S.%6f".to_owned());
-    jiff::fmt::strtime::format(&fmt, &time).map_err(|e| invalid(format!("`now` cannot use this format: {e}")))
+}
+
+/// `undef(hint)`: a value that is not there, for a default that must be given.
+fn undef(_hint: Option<String>, named: Kwargs) -> Result<Value, Error> {
+    named.peek::<Option<String>>("hint")?;
+    Ok(Value::UNDEFINED)
 }

@@ -53,8 +53,13 @@ pub(crate) fn charge(units: usize) -> Result<(), Error> {
             LEFT.set(rest);
             Ok(())
         }
-        None => Err(Error::new(ErrorKind::InvalidOperation, TOO_MUCH)),
+        None => Err(spent()),
     }
+}
+
+/// The error of an evaluation that has spent what it may.
+pub(crate) fn spent() -> Error {
+    Error::new(ErrorKind::InvalidOperation, TOO_MUCH)
 }
 
 /// Spends what a list of so many items costs.

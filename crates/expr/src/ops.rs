@@ -7,14 +7,14 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 use crate::args::{invalid, items};
 use crate::compare::{compare, contains, equal, is_nested};
 use crate::meter::{MAX_DEPTH, charge, charge_nodes};
-use crate::{percent, repr};
+use crate::{percent, repr, times};
 
 /// How long a repeated or concatenated list may be.
 const MAX_LIST: usize = 1_000_000;
 
 pub(crate) fn add_to(env: &mut Environment<'static>) {
     env.add_filter("op.add", defined(add));
-    env.add_filter("op.sub", defined(|a, b| arithmetic("-", a, b, i128::checked_sub, |a, b| a - b)));
+    env.add_filter("op.sub", defined(sub));
     env.add_filter("op.mul", defined(mul));
     env.add_filter("op.div", defined(div));
     env.add_filter("op.floordiv", defined(floordiv));
@@ -121,8 +121,19 @@ fn arithmetic(
     }
 }
 
-/// `a + b`: numbers, texts, lists.
+/// `a - b`: numbers, times.
+fn sub(a: &Value, b: &Value) -> Result<Value, Error> {
+    match times::sub(a, b) {
+        Some(result) => result,
+        None => arithmetic("-", a, b, i128::checked_sub, |a, b| a - b),
+    }
+}
+
+/// `a + b`: numbers, texts, lists, a time and a span.
 pub(crate) fn add(a: &Value, b: &Value) -> Result<Value, Error> {
+    if let Some(result) = times::add(a, b) {
+        return result;
+    }
     if let (Some(x), Some(y)) = (a.as_str(), b.as_str()) {
         charge(x.len() + y.len())?;
         return Ok(Value::from([x, y].concat()));

@@ -22,18 +22,37 @@ pub(crate) fn write_text(out: &mut String, value: &Value) -> Result<(), Error> {
             out.push_str(text);
             Ok(())
         }
-        None => write_repr(out, value, 0),
+        None => write_repr(out, value, Tuples::Kept, 0),
     }
 }
 
 /// The text of a value as Python source, as `repr(value)`.
 pub(crate) fn repr(value: &Value) -> Result<String, Error> {
     let mut out = String::new();
-    write_repr(&mut out, value, 0)?;
+    write_repr(&mut out, value, Tuples::Kept, 0)?;
     Ok(out)
 }
 
-fn write_repr(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
+/// The text of a value as a template writes it: Ansible makes lists of tuples before it writes them.
+pub(crate) fn written(value: &Value) -> Result<String, Error> {
+    match value.as_str() {
+        Some(_) => text(value),
+        None => {
+            let mut out = String::new();
+            write_repr(&mut out, value, Tuples::AsLists, 0)?;
+            Ok(out)
+        }
+    }
+}
+
+/// How tuples look.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tuples {
+    Kept,
+    AsLists,
+}
+
+fn write_repr(out: &mut String, value: &Value, tuples: Tuples, depth: usize) -> Result<(), Error> {
     if depth > MAX_DEPTH {
         return Err(Error::new(ErrorKind::InvalidOperation, "the value is nested too deeply"));
     }
@@ -44,11 +63,13 @@ fn write_repr(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
         ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
         ValueKind::Number => write_number(out, value),
         ValueKind::String => write_quoted(out, value.as_str().unwrap_or_default())?,
-        ValueKind::Map => write_map(out, value, depth)?,
-        ValueKind::Seq | ValueKind::Iterable if value.is_tuple() => write_tuple(out, value, depth)?,
+        ValueKind::Map => write_map(out, value, tuples, depth)?,
+        ValueKind::Seq | ValueKind::Iterable if value.is_tuple() && tuples == Tuples::Kept => {
+            write_tuple(out, value, depth)?
+        }
         ValueKind::Seq | ValueKind::Iterable => {
             out.push('[');
-            write_items(out, value, depth)?;
+            write_items(out, value, tuples, depth)?;
             out.push(']');
         }
         _ => {
@@ -69,15 +90,15 @@ pub(crate) fn undefined(value: &Value) -> Error {
     }
 }
 
-fn write_map(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
+fn write_map(out: &mut String, value: &Value, tuples: Tuples, depth: usize) -> Result<(), Error> {
     out.push('{');
     for (index, key) in value.try_iter()?.enumerate() {
         if index > 0 {
             out.push_str(", ");
         }
-        write_repr(out, &key, depth + 1)?;
+        write_repr(out, &key, tuples, depth + 1)?;
         out.push_str(": ");
-        write_repr(out, &value.get_item(&key)?, depth + 1)?;
+        write_repr(out, &value.get_item(&key)?, tuples, depth + 1)?;
     }
     out.push('}');
     Ok(())
@@ -85,7 +106,7 @@ fn write_map(out: &mut String, value: &Value, depth: usize) -> Result<(), Error>
 
 fn write_tuple(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     out.push('(');
-    write_items(out, value, depth)?;
+    write_items(out, value, Tuples::Kept, depth)?;
     if value.len() == Some(1) {
         out.push(',');
     }
@@ -93,12 +114,12 @@ fn write_tuple(out: &mut String, value: &Value, depth: usize) -> Result<(), Erro
     Ok(())
 }
 
-fn write_items(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
+fn write_items(out: &mut String, value: &Value, tuples: Tuples, depth: usize) -> Result<(), Error> {
     for (index, item) in value.try_iter()?.enumerate() {
         if index > 0 {
             out.push_str(", ");
         }
-        write_repr(out, &item, depth + 1)?;
+        write_repr(out, &item, tuples, depth + 1)?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 
 use crate::convert::from_json;
+use crate::outside::Outside;
 
 /// A layer of a scope.
 pub trait Lookup: fmt::Debug + Send + Sync {
@@ -19,6 +20,11 @@ pub trait Lookup: fmt::Debug + Send + Sync {
 
     /// The names of this layer: for iteration over a scope, and for the near name in an error.
     fn names(&self) -> Vec<String>;
+
+    /// What the expressions over this layer may ask for besides variables. The first layer that has it decides.
+    fn outside(&self) -> Option<Arc<dyn Outside>> {
+        None
+    }
 }
 
 impl Lookup for BTreeMap<String, Value> {
@@ -89,6 +95,12 @@ impl Scope {
         self.layers.iter().find_map(|layer| layer.get(name))
     }
 
+    /// What lookups over a scope reach, if there is anything: for a layer that wraps a whole scope.
+    pub fn outside(scope: &Value) -> Option<Arc<dyn Outside>> {
+        let scope = scope.downcast_object_ref::<Scope>()?;
+        scope.layers.iter().find_map(|layer| layer.outside())
+    }
+
     fn names(&self) -> BTreeSet<String> {
         self.layers.iter().flat_map(|layer| layer.names()).collect()
     }
@@ -141,12 +153,66 @@ impl ScopeBuilder {
         self
     }
 
+    /// Lets lookups reach what is outside, above every layer that does.
+    #[must_use]
+    pub fn outside(mut self, outside: Arc<dyn Outside>) -> ScopeBuilder {
+        self.layers.insert(0, Arc::new(Door(outside)));
+        self
+    }
+
+    /// Adds the variables of a whole scope below those added before, and what it reaches.
+    #[must_use]
+    pub fn scope(self, scope: Value) -> ScopeBuilder {
+        self.layer(Arc::new(Whole(scope)))
+    }
+
     /// The finished scope.
     pub fn build(mut self) -> Value {
         if !self.own.is_empty() {
             self.layers.insert(0, Arc::new(self.own));
         }
         Value::from_object(Scope { layers: self.layers })
+    }
+}
+
+/// A layer without variables, through which lookups reach what is outside.
+#[derive(Debug)]
+struct Door(Arc<dyn Outside>);
+
+impl Lookup for Door {
+    fn get(&self, _: &str) -> Option<Value> {
+        None
+    }
+
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn outside(&self) -> Option<Arc<dyn Outside>> {
+        Some(self.0.clone())
+    }
+}
+
+/// A layer over a whole scope.
+struct Whole(Value);
+
+impl fmt::Debug for Whole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
+    }
+}
+
+impl Lookup for Whole {
+    fn get(&self, name: &str) -> Option<Value> {
+        self.0.get_attr(name).ok().filter(|value| !value.is_undefined())
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.try_iter().into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+    }
+
+    fn outside(&self) -> Option<Arc<dyn Outside>> {
+        Scope::outside(&self.0)
     }
 }
 

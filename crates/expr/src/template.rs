@@ -14,6 +14,7 @@ use crate::emitted::Watch;
 use crate::error::{Error, ErrorKind};
 use crate::explain::{self, runtime_error};
 use crate::expression::{evaluate, to_data};
+use crate::here::Placed;
 use crate::meter::{MAX_OUTPUT, Metered};
 use crate::refs::References;
 use crate::repr;
@@ -123,10 +124,12 @@ impl Template {
     /// does one that writes a single value (`{% if a %}{{ list }}{% endif %}`); every other becomes a string.
     pub fn render(&self, scope: &Value) -> Result<Json, Error> {
         let _metered = Metered::start();
+        let _placed = Placed::start(&self.0.references, scope);
         self.value(scope).map_err(|e| explain::named(e, &self.0.references, scope))
     }
 
-    fn value(&self, scope: &Value) -> Result<Json, Error> {
+    /// As [`Template::render`], within a running evaluation and at its cost.
+    pub(crate) fn value(&self, scope: &Value) -> Result<Json, Error> {
         match &self.0.body {
             Body::Literal(text) => Ok(Json::String(self.topped_up(text.clone()))),
             Body::Single(compiled) => {
@@ -149,6 +152,7 @@ impl Template {
     /// Renders to text, as Python would write it: `True`, `['a', 'b']`; but `none` is the empty text.
     pub fn render_text(&self, scope: &Value) -> Result<String, Error> {
         let _metered = Metered::start();
+        let _placed = Placed::start(&self.0.references, scope);
         self.text(scope).map_err(|e| explain::named(e, &self.0.references, scope))
     }
 
@@ -159,7 +163,9 @@ impl Template {
                 let value = evaluate(compiled, scope)?;
                 match value.is_none() {
                     true => String::new(),
-                    false => repr::text(&value).map_err(|e| runtime_error(&e, &compiled.rewritten, scope))?,
+                    false => {
+                        repr::written(&value).map_err(|e| runtime_error(&e, &compiled.rewritten, scope))?
+                    }
                 }
             }
             Body::Text(text) => render_body(text, scope)?,

@@ -5,7 +5,9 @@ use minijinja::{Environment, Error, State, Value};
 
 use crate::args::{Args, Entry, entry, forgiving, invalid, items};
 use crate::compare;
+use crate::filters::{Url, place};
 use crate::ops::as_float;
+use crate::outside::{Place, PlaceKind};
 use crate::patterns::{Flags, compiled};
 use crate::{env::Known, version};
 
@@ -82,6 +84,28 @@ static TESTS: &[Entry] = &[
     entry("skip", &[], |_, args| yes(field(args, "skipped")?)),
     entry("unreachable", &[], |_, args| yes(field(args, "unreachable")?)),
     entry("reachable", &[], |_, args| yes(!field(args, "unreachable")?)),
+    entry("started", &[], |_, args| yes(field(args, "started")?)),
+    entry("finished", &[], |_, args| yes(field(args, "finished")?)),
+    entry("timedout", &[], |_, args| {
+        let period = field(args, "timedout")?;
+        yes(period
+            && args.input().get_attr("timedout")?.get_attr("period").is_ok_and(|period| period.is_true()))
+    }),
+    entry("abs", &[], |_, args| yes(args.input_text()?.starts_with('/'))),
+    entry("is_abs", &[], |_, args| yes(args.input_text()?.starts_with('/'))),
+    entry("exists", &[], |_, args| lies(args, |place| place.kind != PlaceKind::Nothing)),
+    entry("file", &[], |_, args| lies(args, |place| place.kind == PlaceKind::File)),
+    entry("is_file", &[], |_, args| lies(args, |place| place.kind == PlaceKind::File)),
+    entry("directory", &[], |_, args| lies(args, |place| place.kind == PlaceKind::Folder)),
+    entry("is_dir", &[], |_, args| lies(args, |place| place.kind == PlaceKind::Folder)),
+    entry("link", &[], |_, args| lies(args, |place| place.link)),
+    entry("is_link", &[], |_, args| lies(args, |place| place.link)),
+    entry("link_exists", &[], |_, args| lies(args, |place| place.link || place.kind != PlaceKind::Nothing)),
+    entry("same_file", &["other"], same_file),
+    entry("is_same_file", &["other"], same_file),
+    entry("uri", &["schemes"], |_, args| is_url(args, |_| true)),
+    entry("url", &["schemes"], |_, args| is_url(args, |url| !url.netloc.is_empty() || url.scheme == "file")),
+    entry("urn", &[], |_, args| is_url(args, |url| url.scheme == "urn" && !url.path.is_empty())),
     entry("match", PATTERN, |_, args| matches(args, true)),
     entry("search", PATTERN, |_, args| matches(args, false)),
     entry("regex", &["pattern", "ignorecase", "multiline", "match_type"], |_, args| {
@@ -172,6 +196,28 @@ fn changed(args: &Args<'_>) -> Result<bool, Error> {
         }
     }
     Ok(false)
+}
+
+/// Whether something lies at a path.
+fn lies(args: &Args<'_>, holds: fn(&Place) -> bool) -> Result<Value, Error> {
+    yes(holds(&place(args.input_text()?)?))
+}
+
+fn same_file(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
+    let (one, other) = (place(args.input_text()?)?, place(args.text_or("other", "")?)?);
+    yes(one.kind != PlaceKind::Nothing && one.real == other.real)
+}
+
+/// Whether a text is an address with one of some schemes, if these are given.
+fn is_url(args: &Args<'_>, holds: fn(&Url<'_>) -> bool) -> Result<Value, Error> {
+    let text = args.input_text()?;
+    let url = Url::new(&text);
+    let wanted = match args.get("schemes") {
+        Some(schemes) => compare::contains(&schemes, &Value::from(url.scheme.as_str()))?,
+        // Python takes every text for an address, if only of a path.
+        None => true,
+    };
+    yes(wanted && holds(&url))
 }
 
 fn matches(args: &Args<'_>, anchored: bool) -> Result<Value, Error> {

@@ -1,13 +1,13 @@
 //! Filters that encode, decode, quote and digest.
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use md5::Md5;
 use minijinja::{Error, State, Value};
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
-use crate::args::{Args, Entry, entry};
+use crate::args::{Args, Entry, entry, is_charge};
 use crate::convert::{from_json, json_of};
 use crate::meter::{charge, charge_nodes};
 use crate::{json, yaml};
@@ -19,19 +19,15 @@ pub(super) static FILTERS: &[Entry] = &[
     entry("from_json", &[], parse_json),
     entry("to_yaml", &["indent", "sort_keys", "default_flow_style"], to_yaml),
     entry("to_nice_yaml", &["indent", "sort_keys"], to_nice_yaml),
-    entry("b64encode", &[], |_, args| {
-        let input = args.input_text()?;
-        charge(input.len() * 2)?;
-        Ok(STANDARD.encode(input).into())
-    }),
-    entry("b64decode", &[], b64decode),
+    entry("from_yaml", &[], from_yaml),
+    entry("from_yaml_all", &[], from_yaml_all),
+    entry("b64encode", &["encoding", "urlsafe"], b64encode),
+    entry("b64decode", &["encoding", "urlsafe"], b64decode),
     entry("hash", &["hashtype"], |_, args| digest(args, &args.text_or("hashtype", "sha1")?)),
     entry("checksum", &[], |_, args| digest(args, "sha1")),
     entry("sha1", &[], |_, args| digest(args, "sha1")),
     entry("md5", &[], |_, args| digest(args, "md5")),
     entry("quote", &[], quote),
-    entry("urlencode", &[], urlencode),
-    entry("urldecode", &[], urldecode),
 ];
 
 fn to_json(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
@@ -81,11 +77,67 @@ fn to_nice_yaml(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> 
     yaml::write(args.input(), &style).map(Value::from)
 }
 
+fn from_yaml(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
+    // A value that is data already stays what it is.
+    let Some(text) = args.input().as_str() else { return Ok(args.input().clone()) };
+    let mut documents = documents(args, text)?;
+    match documents.len() {
+        0 | 1 => Ok(documents.pop().unwrap_or_else(|| Value::from(()))),
+        _ => Err(args.error("needs a text with one document; `from_yaml_all` takes several")),
+    }
+}
+
+fn from_yaml_all(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
+    match args.input().as_str() {
+        Some(text) => documents(args, text).map(Value::from),
+        None if args.input().is_none() => Ok(Vec::<Value>::new().into()),
+        None => Ok(args.input().clone()),
+    }
+}
+
+fn documents(args: &Args<'_>, text: &str) -> Result<Vec<Value>, Error> {
+    yaml::read_all(text).map_err(|error| match error.detail() {
+        Some(detail) if !is_charge(&error) => args.error(format!("cannot read this YAML: {detail}")),
+        _ => error,
+    })
+}
+
+fn b64encode(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
+    let input = args.input_text()?;
+    charge(input.len() * 4)?;
+    let bytes = match args.text_or("encoding", "utf-8")?.to_lowercase().as_str() {
+        "utf-8" | "utf8" | "ascii" => input.into_bytes(),
+        "utf-16-le" => input.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        "utf-16-be" => input.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        other => return Err(unknown_encoding(args, other)),
+    };
+    Ok(if args.flag("urlsafe", false) { URL_SAFE.encode(bytes) } else { STANDARD.encode(bytes) }.into())
+}
+
+fn unknown_encoding(args: &Args<'_>, name: &str) -> Error {
+    args.error(format!("knows the encodings utf-8, ascii, utf-16-le and utf-16-be, not `{name}`"))
+}
+
 fn b64decode(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     let text: String = args.input_text()?.split_whitespace().collect();
     let unpadded = text.trim_end_matches('=');
-    let bytes = STANDARD_NO_PAD.decode(unpadded).map_err(|_| args.error("needs valid base64"))?;
-    String::from_utf8(bytes).map(Value::from).map_err(|_| args.error("decodes to bytes that are no text"))
+    let decoded = match args.flag("urlsafe", false) {
+        true => URL_SAFE_NO_PAD.decode(unpadded),
+        false => STANDARD_NO_PAD.decode(unpadded),
+    };
+    let bytes = decoded.map_err(|_| args.error("needs valid base64"))?;
+    let words = |join: fn([u8; 2]) -> u16| {
+        let (pairs, rest) = bytes.as_chunks::<2>();
+        rest.is_empty()
+            .then(|| String::from_utf16(&pairs.iter().map(|pair| join(*pair)).collect::<Vec<_>>()).ok())
+    };
+    let text = match args.text_or("encoding", "utf-8")?.to_lowercase().as_str() {
+        "utf-8" | "utf8" | "ascii" => String::from_utf8(bytes).ok(),
+        "utf-16-le" => words(u16::from_le_bytes).flatten(),
+        "utf-16-be" => words(u16::from_be_bytes).flatten(),
+        other => return Err(unknown_encoding(args, other)),
+    };
+    text.map(Value::from).ok_or_else(|| args.error("decodes to bytes that are no text"))
 }
 
 fn digest(args: &Args<'_>, kind: &str) -> Result<Value, Error> {
@@ -113,43 +165,4 @@ fn quote(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     }
     charge(text.len().saturating_mul(5))?;
     Ok(format!("'{}'", text.replace('\'', r#"'"'"'"#)).into())
-}
-
-fn urlencode(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
-    let input = args.input_text()?;
-    charge(input.len().saturating_mul(3))?;
-    let mut out = String::with_capacity(input.len());
-    for byte in input.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
-                out.push(byte.into())
-            }
-            other => out.push_str(&format!("%{other:02X}")),
-        }
-    }
-    Ok(out.into())
-}
-
-fn urldecode(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
-    let input = args.input_text()?;
-    let mut out = Vec::with_capacity(input.len());
-    let mut rest = input.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        match (byte, hex.and_then(|two| u8::from_str_radix(two, 16).ok())) {
-            (b'%', Some(decoded)) => {
-                out.push(decoded);
-                rest = &after[2..];
-            }
-            (b'+', _) => {
-                out.push(b' ');
-                rest = after;
-            }
-            _ => {
-                out.push(byte);
-                rest = after;
-            }
-        }
-    }
-    Ok(String::from_utf8_lossy(&out).into_owned().into())
 }

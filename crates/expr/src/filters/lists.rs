@@ -30,6 +30,8 @@ pub(super) static FILTERS: &[Entry] = &[
         zip(args, Some(args.named("fillvalue").unwrap_or_else(|| Value::from(()))))
     }),
     entry("product", &["*"], product),
+    entry("permutations", &["length"], |_, args| chosen(args, true)),
+    entry("combinations", &["length"], |_, args| chosen(args, false)),
 ];
 
 fn length(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
@@ -191,6 +193,13 @@ fn flatten(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     Ok(out.into())
 }
 
+/// A list without any list in it, and without nulls.
+pub(crate) fn flattened(list: &Value) -> Result<Vec<Value>, Error> {
+    let mut out = Vec::new();
+    flat(&mut out, list, i64::MAX, true, 0)?;
+    Ok(out)
+}
+
 fn flat(
     out: &mut Vec<Value>,
     list: &Value,
@@ -245,4 +254,48 @@ fn product(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
         rows = longer;
     }
     Ok(rows.into_iter().map(Value::from).collect())
+}
+
+/// Every way to choose so many items, in each order or in one.
+fn chosen(args: &Args<'_>, in_each_order: bool) -> Result<Value, Error> {
+    let all = args.input_items()?;
+    let length = match args.get("length") {
+        Some(_) => args.size("length", 0)?,
+        None if in_each_order => all.len(),
+        None => return Err(args.error("needs `length`")),
+    };
+    let mut out: Vec<Value> = Vec::new();
+    if length <= all.len() {
+        charge_nodes(length)?;
+        choose(&all, length, in_each_order, &mut Vec::new(), &mut out)?;
+    }
+    Ok(out.into())
+}
+
+fn choose(
+    all: &[Value],
+    length: usize,
+    in_each_order: bool,
+    taken: &mut Vec<usize>,
+    out: &mut Vec<Value>,
+) -> Result<(), Error> {
+    if taken.len() == length {
+        charge_nodes(length + 1)?;
+        out.push(taken.iter().map(|index| all[*index].clone()).collect::<Vec<_>>().into());
+        return Ok(());
+    }
+    if taken.len() >= crate::meter::MAX_DEPTH {
+        return Err(crate::args::invalid("so many items cannot be chosen at once"));
+    }
+    let first = if in_each_order { 0 } else { taken.last().map_or(0, |last| last + 1) };
+    for index in first..all.len() {
+        charge_nodes(1)?;
+        if in_each_order && taken.contains(&index) {
+            continue;
+        }
+        taken.push(index);
+        choose(all, length, in_each_order, taken, out)?;
+        taken.pop();
+    }
+    Ok(())
 }

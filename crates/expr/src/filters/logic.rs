@@ -5,6 +5,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 use crate::args::{Args, Entry, entry, forgiving};
 use crate::repr;
+use crate::times;
 use crate::verdicts::compare_versions;
 
 pub(super) static FILTERS: &[Entry] = &[
@@ -73,6 +74,6 @@ fn python_type(value: &Value) -> &'static str {
         ValueKind::Seq | ValueKind::Iterable if value.is_tuple() => "tuple",
         ValueKind::Seq | ValueKind::Iterable => "list",
         ValueKind::Map => "dict",
-        _ => "object",
+        _ => times::type_name(value).unwrap_or("object"),
     }
 }

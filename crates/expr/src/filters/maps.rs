@@ -13,6 +13,7 @@ pub(super) static FILTERS: &[Entry] = &[
     entry("items2dict", &["key_name", "value_name"], items2dict),
     entry("items", &[], |_, args| pairs(args.input()).map(|all| all.into_iter().map(Value::from).collect())),
     entry("dictsort", &["case_sensitive", "by", "reverse"], dictsort),
+    entry("rekey_on_member", &["key", "duplicates"], rekey_on_member),
     entry("combine", &["*", "recursive", "list_merge"], combine),
 ];
 
@@ -59,6 +60,33 @@ fn dictsort(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
         Ok(if reverse { ordering.reverse() } else { ordering })
     })?;
     Ok(all.into_iter().map(Value::from).collect())
+}
+
+/// The maps of a list, or of a map, by one of their members.
+fn rekey_on_member(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
+    let name = args.need("key")?;
+    let overwrite = match args.text_or("duplicates", "error")?.as_str() {
+        "error" => false,
+        "overwrite" => true,
+        _ => return Err(args.error("treats `duplicates` as error or overwrite")),
+    };
+    let maps = match args.input().kind() {
+        ValueKind::Map => pairs(args.input())?.into_iter().map(|(_, map)| map).collect(),
+        _ => args.input_items()?,
+    };
+    let mut out: Vec<(Value, Value)> = Vec::new();
+    for map in maps {
+        let found = if map.kind() == ValueKind::Map { map.get_item(&name)? } else { Value::UNDEFINED };
+        if found.is_undefined() {
+            return Err(args.error(format!("needs maps with `{}`", repr::text(&name)?)));
+        }
+        out.push((ops::key(&found)?, map));
+    }
+    let (length, rekeyed) = (out.len(), Value::from_pairs(out));
+    match overwrite || rekeyed.len() == Some(length) {
+        true => Ok(rekeyed),
+        false => Err(args.error(format!("finds the same `{}` twice", repr::text(&name)?))),
+    }
 }
 
 /// How lists under the same key come together.

@@ -22,6 +22,7 @@ pub(super) static FILTERS: &[Entry] = &[
     }),
     entry("human_readable", &["isbits", "unit"], human_readable),
     entry("human_to_bytes", &[], human_to_bytes),
+    entry("filesizeformat", &["binary"], filesizeformat),
 ];
 
 fn number(args: &Args<'_>) -> Result<f64, Error> {
@@ -159,4 +160,23 @@ fn human_to_bytes(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error
         _ => return Err(refuse()),
     };
     Ok(integer((size * factor).round() as i128))
+}
+
+/// `1500000` → `1.5 MB`, or `1.4 MiB`.
+fn filesizeformat(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
+    let size = match args.input().as_str() {
+        Some(text) => text.trim().parse().map_err(|_| args.error("needs a number"))?,
+        None => number(args)?,
+    };
+    let (base, tail) = if args.flag("binary", false) { (1024.0f64, "iB") } else { (1000.0, "B") };
+    if size == 1.0 {
+        return Ok("1 Byte".into());
+    }
+    if size < base {
+        return Ok(format!("{} Bytes", size.trunc()).into());
+    }
+    let letters = if base == 1000.0 { "kMGTPEZY" } else { "KMGTPEZY" };
+    let power = (1..8).find(|power| size < base.powi(power + 1)).unwrap_or(8);
+    let letter = letters.chars().nth(power as usize - 1).unwrap_or('Y');
+    Ok(format!("{:.1} {letter}{tail}", size / base.powi(power)).into())
 }

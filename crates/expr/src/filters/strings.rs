@@ -27,10 +27,13 @@ pub(super) static FILTERS: &[Entry] = &[
     entry("wordcount", &[], wordcount),
     entry("truncate", &["length", "killwords", "end", "leeway"], truncate),
     entry("format", &["*"], format),
-    entry("comment", &["style"], comment),
     entry("safe", &[], |_, args| Ok(args.input().clone())),
     entry("escape", &[], escape),
     entry("e", &[], escape),
+    entry("forceescape", &[], escape),
+    entry("pprint", &["verbose"], |_, args| repr::repr(args.input()).map(Value::from)),
+    entry("striptags", &[], striptags),
+    entry("xmlattr", &["autospace"], xmlattr),
 ];
 
 /// Jinja's `title` starts a word after blanks and opening punctuation, not after every non-letter.
@@ -166,30 +169,50 @@ fn format(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     percent::format(&args.input_text()?, &values).map(Value::from)
 }
 
-/// Each line behind a comment sign, with empty comment lines around.
-fn comment(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
-    let (open, sign, close) = match args.text_or("style", "plain")?.as_str() {
-        "plain" => ("", "# ", ""),
-        "erlang" => ("", "% ", ""),
-        "c" => ("", "// ", ""),
-        "cblock" => ("/*\n", " * ", " */"),
-        "xml" => ("<!--\n", " - ", "-->"),
-        _ => return Err(args.error("knows the styles plain, erlang, c, cblock and xml")),
-    };
-    let input = args.input_text()?;
-    let empty = sign.trim_end();
-    let lines: Vec<String> =
-        input.split('\n').map(|line| format!("{sign}{line}").trim_end().to_owned()).collect();
-    charge(lines.iter().map(String::len).sum())?;
-    let tail = if close.is_empty() { String::new() } else { format!("\n{close}") };
-    Ok(format!("{open}{empty}\n{}\n{empty}{tail}", lines.join("\n")).into())
+fn escape(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
+    escaped(&args.input_text()?).map(Value::from)
 }
 
-fn escape(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
+fn escaped(text: &str) -> Result<String, Error> {
+    charge(text.len().saturating_mul(2))?;
+    let safe = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    Ok(safe.replace('\'', "&#39;").replace('"', "&#34;"))
+}
+
+/// Without the tags and comments of HTML, and with one blank where there were several.
+fn striptags(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
     let input = args.input_text()?;
     charge(input.len().saturating_mul(2))?;
-    let safe = input.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    Ok(safe.replace('\'', "&#39;").replace('"', "&#34;").into())
+    let mut out = String::with_capacity(input.len());
+    let mut rest = input.as_str();
+    while let Some(open) = rest.find('<') {
+        let (opening, closing) = if rest[open..].starts_with("<!--") { (4, "-->") } else { (1, ">") };
+        let Some(close) = rest[open + opening..].find(closing) else { break };
+        out.push_str(&rest[..open]);
+        rest = &rest[open + opening + close + closing.len()..];
+    }
+    out.push_str(rest);
+    let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let unescaped = words.replace("&lt;", "<").replace("&gt;", ">").replace("&#39;", "'");
+    Ok(unescaped.replace("&#34;", "\"").replace("&quot;", "\"").replace("&amp;", "&").into())
+}
+
+/// The members of a map as the attributes of a tag; those that are none are left out.
+fn xmlattr(_: &mut State<'_, '_>, args: &Args<'_>) -> Result<Value, Error> {
+    let mut out = String::new();
+    for key in args.input_items()? {
+        let value = args.input().get_item(&key)?;
+        if value.is_none() || value.is_undefined() {
+            continue;
+        }
+        let name = repr::text(&key)?;
+        if name.contains(|c: char| c.is_whitespace() || "/>=".contains(c)) {
+            return Err(args.error(format!("cannot use the name `{name}`")));
+        }
+        let gap = if out.is_empty() && !args.flag("autospace", true) { "" } else { " " };
+        out.push_str(&format!("{gap}{}=\"{}\"", escaped(&name)?, escaped(&repr::text(&value)?)?));
+    }
+    Ok(out.into())
 }
 
 /// The items as texts; also for other files of filters.

@@ -23,7 +23,7 @@ pub(super) static FILTERS: &[Entry] = &[
 ];
 
 /// The attribute of a value by a dotted path; undefined where a part is missing.
-pub(super) fn attribute_of(value: &Value, path: &str) -> Result<Value, Error> {
+pub(crate) fn attribute_of(value: &Value, path: &str) -> Result<Value, Error> {
     let mut value = value.clone();
     for part in path.split('.') {
         if value.is_undefined() {

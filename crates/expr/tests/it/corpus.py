@@ -57,6 +57,7 @@ def main():
     scope = ordered(corpus["scope"])
     loader = DataLoader()
     loader.set_basedir(str(HERE / "corpus"))
+    os.chdir(HERE / "corpus")
     cases = [evaluate(case, scope, loader) for case in corpus["cases"]]
     lines = ",\n".join("    " + json.dumps(case, sort_keys=True) for case in cases)
     FILE.write_text(

@@ -1,7 +1,9 @@
 //! The corpus: what Ansible makes of each text (see `corpus.py`), and what we make of it.
 
+use std::sync::Arc;
+
 use serde_json::Value as Json;
-use windlass_expr::{Expression, Scope, Template, TextOptions};
+use windlass_expr::{Expression, Local, Scope, Template, TextOptions};
 
 /// Files on which we differ by intent, with the reason.
 const DIFFERENT: &[(&str, &str)] = &[
@@ -9,10 +11,21 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("{# c #}\n", "a file keeps the newline at its end, even with nothing before it"),
 ];
 
+/// What the corpus was made in: its folder, and the same environment.
+fn world() -> Arc<Local> {
+    let env = [
+        ("HOME", "/home/corpus"),
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+        ("WINDLASS_CORPUS", "from the environment"),
+    ];
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    Arc::new(Local::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/corpus"), env))
+}
+
 #[test]
 fn texts_mean_what_they_mean_in_ansible() {
     let corpus: Json = serde_json::from_str(include_str!("corpus.json")).unwrap();
-    let scope = Scope::from_json(&corpus["scope"]);
+    let scope = Scope::builder().scope(Scope::from_json(&corpus["scope"])).outside(world()).build();
     let cases = corpus["cases"].as_array().unwrap();
     let mut wrong = Vec::new();
     for case in cases {

@@ -89,9 +89,16 @@ fn failures_say_what_where_and_what_to_do() {
         ),
         (
             "lookup('env', 'HOME')",
-            ErrorKind::Unknown,
-            "there is no function `lookup`",
-            Some("lookups are not supported yet; read the environment through `env.NAME`"),
+            ErrorKind::Value,
+            "the lookup `env` fails: nothing outside of the variables is in reach here",
+            None,
+            Some(0),
+        ),
+        (
+            "lookup('fiel', 'x')",
+            ErrorKind::Value,
+            "there is no lookup `fiel`; did you mean `file`?",
+            None,
             Some(0),
         ),
         (

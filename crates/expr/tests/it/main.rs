@@ -3,6 +3,7 @@
 mod corpus;
 mod expressions;
 mod limits;
+mod lookups;
 mod references;
 mod texts;
 mod trees;
