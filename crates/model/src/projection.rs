@@ -10,6 +10,7 @@ mod report;
 mod run;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod view;
 
 pub use events::{Attempts, EventLine, event_line};
@@ -17,6 +18,7 @@ pub use output::{last_result, task_output};
 pub use plan::{PlanView, plan_view};
 pub use report::{ErrorReport, error_report, last_lines};
 pub use run::{RunView, TaskState, attempts, changed, run_state, step_word, task_state, usage};
+pub use trace::Trace;
 
 use crate::{BlobId, RunId};
 

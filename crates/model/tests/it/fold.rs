@@ -9,7 +9,7 @@ use windlass_model::{
     Scope, Status, Step, StepId, TaskDraft, TaskEnd, TaskId, Verdict,
 };
 
-fn plan() -> Arc<Plan> {
+pub(crate) fn plan() -> Arc<Plan> {
     let mut draft = Draft::new("fold", "workflow/dag");
     for n in 0..3 {
         let mut task = TaskDraft::new(TaskId::new(format!("t{n}")).unwrap());
@@ -47,7 +47,7 @@ fn scope() -> impl Strategy<Value = Scope> {
     prop_oneof![Just(Scope::Global), (0..4u32).prop_map(Scope::Task), (0..2u32).prop_map(Scope::Stage)]
 }
 
-fn event() -> impl Strategy<Value = Event> {
+pub(crate) fn event() -> impl Strategy<Value = Event> {
     let failure = || Failure::new(Code::StepFailed, "x");
     prop_oneof![
         4 => any::<bool>().prop_map(|resumed| Event::RunStarted { pid: 1, resumed }),
