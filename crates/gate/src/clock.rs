@@ -6,8 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// A moment as `2024-02-29 12:00:00.000001`.
 pub(crate) fn stamp(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let (year, month, day) = date(days);
+    let ((year, month, day), second) = civil(since.as_secs());
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{:06}", since.subsec_micros())
 }
@@ -29,6 +28,11 @@ pub(crate) fn delta(length: Duration) -> String {
     format!("{days}{hour}:{minute:02}:{second:02}.{:06}", length.subsec_micros())
 }
 
+/// The date, and the second of its day, of a moment counted in seconds from 1970-01-01.
+pub(crate) fn civil(seconds: u64) -> ((u64, u64, u64), u64) {
+    (date(seconds / 86_400), seconds % 86_400)
+}
+
 /// The Gregorian date of a day counted from 1970-01-01, by eras of 400 years that begin in March, so that the
 /// leap day is the last of its year.
 fn date(days: u64) -> (u64, u64, u64) {
@@ -40,6 +44,15 @@ fn date(days: u64) -> (u64, u64, u64) {
     let day = day - (153 * month + 2) / 5 + 1;
     let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
     (era * 400 + year + next, month, day)
+}
+
+/// The number of a day counted from 1970-01-01: the way back from [`date`]. None before that day.
+pub(crate) fn days(year: u64, month: u64, day: u64) -> Option<i64> {
+    let year = if month <= 2 { year.checked_sub(1)? } else { year };
+    let (era, of_era) = (year / 400, year % 400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day.checked_sub(1)?;
+    let of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
+    i64::try_from((era * 146_097 + of_era).checked_sub(719_468)?).ok()
 }
 
 #[cfg(test)]
@@ -56,6 +69,11 @@ mod tests {
         ] {
             assert_eq!(stamp(UNIX_EPOCH + Duration::new(seconds, 7_000)), expected);
         }
+        for day in [0, 58, 59, 60, 11_016, 11_017, 19_782, 19_783, 47_540] {
+            let (year, month, of_month) = date(day);
+            assert_eq!(days(year, month, of_month), i64::try_from(day).ok());
+        }
+        assert_eq!((days(1969, 12, 31), days(2000, 1, 0)), (None, None));
         assert_eq!(backup(UNIX_EPOCH), "1970-01-01@00:00:00");
         assert_eq!(delta(Duration::from_micros(3_661_000_002)), "1:01:01.000002");
         assert_eq!(delta(Duration::from_secs(90_000)), "1 day, 1:00:00.000000");

@@ -11,19 +11,33 @@ use std::{
 /// begin with a dot match only a pattern that does too; wildcards in `base` are plain letters.
 pub(crate) fn any(base: &Path, pattern: &Path) -> bool {
     let parts: Vec<Component<'_>> = pattern.components().collect();
-    matches(base.to_owned(), &parts)
+    matches(base.to_owned(), &parts, &mut |_| true)
 }
 
-fn matches(base: PathBuf, parts: &[Component<'_>]) -> bool {
-    let Some((part, rest)) = parts.split_first() else { return base.symlink_metadata().is_ok() };
+/// Everything that matches such a path, in no particular order.
+pub(crate) fn list(base: &Path, pattern: &Path) -> Vec<PathBuf> {
+    let parts: Vec<Component<'_>> = pattern.components().collect();
+    let mut found = Vec::new();
+    matches(base.to_owned(), &parts, &mut |path| {
+        found.push(path);
+        false
+    });
+    found
+}
+
+/// Tells of every match, until one is enough.
+fn matches(base: PathBuf, parts: &[Component<'_>], enough: &mut dyn FnMut(PathBuf) -> bool) -> bool {
+    let Some((part, rest)) = parts.split_first() else {
+        return base.symlink_metadata().is_ok() && enough(base);
+    };
     let name = part.as_os_str();
     if !name.as_bytes().iter().any(|byte| b"*?[".contains(byte)) {
-        return matches(base.join(name), rest);
+        return matches(base.join(name), rest, enough);
     }
     let Ok(entries) = fs::read_dir(&base) else { return false };
-    entries
-        .flatten()
-        .any(|entry| name_matches(name, &entry.file_name()) && matches(base.join(entry.file_name()), rest))
+    entries.flatten().any(|entry| {
+        name_matches(name, &entry.file_name()) && matches(base.join(entry.file_name()), rest, enough)
+    })
 }
 
 /// Whether a text matches a pattern as a whole, as Python's `fnmatch` decides it: dots and slashes are letters

@@ -37,6 +37,7 @@ mod expand;
 mod fsops;
 mod glob;
 mod modules;
+mod pack;
 mod pattern;
 mod reply;
 mod spec;

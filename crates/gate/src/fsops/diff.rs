@@ -1,6 +1,10 @@
 //! Differences between the contents of files, for people.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    io::{self, Read, Seek},
+    path::Path,
+};
 
 use super::sum;
 use crate::Diff;
@@ -13,6 +17,9 @@ pub(crate) enum Side<'a> {
     Absent,
     File(&'a Path),
     Bytes(&'a [u8]),
+    Open(&'a File),
+    /// Something that is no text, by its sum and length.
+    Binary(&'a str, u64),
 }
 
 /// The difference between two contents of what is called `name`.
@@ -29,6 +36,9 @@ fn text(side: &Side<'_>) -> String {
     match side {
         Side::Absent => String::new(),
         Side::Bytes(bytes) => readable(bytes),
+        Side::Binary(_, length) if *length > LIMIT => large(*length),
+        Side::Binary(sum, length) => binary(*length, sum),
+        Side::Open(file) => opened(file).unwrap_or_else(|_| "(not readable)\n".into()),
         Side::File(path) => match fs::metadata(path) {
             Ok(meta) if meta.len() > LIMIT => large(meta.len()),
             Ok(_) => {
@@ -45,8 +55,23 @@ fn readable(bytes: &[u8]) -> String {
     }
     match str::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => text.to_owned(),
-        _ => format!("(binary, {} bytes, sha1 {})\n", bytes.len(), sum::of(bytes)),
+        _ => binary(bytes.len() as u64, &sum::of(bytes)),
     }
+}
+
+fn opened(mut file: &File) -> io::Result<String> {
+    let length = file.metadata()?.len();
+    if length > LIMIT {
+        return Ok(large(length));
+    }
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(readable(&bytes))
+}
+
+fn binary(length: u64, sum: &str) -> String {
+    format!("(binary, {length} bytes, sha1 {sum})\n")
 }
 
 fn large(length: u64) -> String {

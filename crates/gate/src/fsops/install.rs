@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::Read,
+    io::{Read, Seek},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process,
@@ -37,6 +37,13 @@ pub(crate) const VALIDATE: Param =
 pub(crate) enum Content<'a> {
     Bytes(&'a [u8]),
     File(&'a Path),
+    /// An open file, wherever it stands.
+    Open(&'a File),
+    /// Content that is told by its sum and length alone, for check mode.
+    Known {
+        sum: &'a str,
+        length: u64,
+    },
 }
 
 /// How a file is put in place, for every file of one run.
@@ -170,7 +177,8 @@ impl<'a> Install<'a> {
             // The last thing before the old file goes, so that a refused one leaves no backup behind.
             backup.as_ref().map_or(Ok(()), |backup| keep(&done.dest, backup, self.cx))
         };
-        let replace = Replace { dest: &done.dest, perms: self.perms(content, want, old)?, accept: &accept };
+        let replace =
+            Replace { dest: &done.dest, perms: self.perms(content, want, old)?, sync: true, accept: &accept };
         done.checksum = replace.run(&mut *content.open()?, self.cx)?;
         done.backup = backup;
         Ok(())
@@ -195,6 +203,8 @@ impl Content<'_> {
     fn sum(self, cx: &Context<'_>) -> Result<String, Error> {
         match self {
             Self::Bytes(bytes) => Ok(sum::of(bytes)),
+            Self::Open(file) => sum::open(file, Path::new("the new content"), Algorithm::Sha1, cx),
+            Self::Known { sum, .. } => Ok(sum.to_owned()),
             Self::File(path) => {
                 // Reading from a pipe or a device could go on for ever.
                 let meta = fs::metadata(path).map_err(Error::io("read", path))?;
@@ -209,6 +219,8 @@ impl Content<'_> {
     fn len(self) -> Result<u64, Error> {
         match self {
             Self::Bytes(bytes) => Ok(bytes.len() as u64),
+            Self::Open(file) => Ok(file.metadata().map_err(Error::io("read", "the new content"))?.len()),
+            Self::Known { length, .. } => Ok(length),
             Self::File(path) => Ok(fs::metadata(path).map_err(Error::io("read", path))?.len()),
         }
     }
@@ -216,6 +228,11 @@ impl Content<'_> {
     fn open(&self) -> Result<Box<dyn Read + '_>, Error> {
         Ok(match self {
             Self::Bytes(bytes) => Box::new(*bytes),
+            &Self::Open(mut file) => {
+                file.rewind().map_err(Error::io("read", "the new content"))?;
+                Box::new(file)
+            }
+            Self::Known { .. } => return Err(Error::Failed("there is no content to write".into())),
             Self::File(path) => Box::new(File::open(path).map_err(Error::io("read", *path))?),
         })
     }
@@ -223,6 +240,8 @@ impl Content<'_> {
     fn side(&self) -> Side<'_> {
         match self {
             Self::Bytes(bytes) => Side::Bytes(bytes),
+            Self::Open(file) => Side::Open(file),
+            Self::Known { sum, length } => Side::Binary(sum, *length),
             Self::File(path) => Side::File(path),
         }
     }
@@ -263,7 +282,7 @@ fn keep(dest: &Path, backup: &Path, cx: &Context<'_>) -> Result<(), Error> {
     let meta = old.metadata().map_err(Error::io("back up", dest))?;
     let perms =
         Perms { mode: meta.mode() & 0o7777, must: (None, None), may: (Some(meta.uid()), Some(meta.gid())) };
-    Replace { dest: backup, perms, accept: &|_| Ok(()) }.run(&mut old, cx)?;
+    Replace { dest: backup, perms, sync: true, accept: &|_| Ok(()) }.run(&mut old, cx)?;
     let copy = File::open(backup).map_err(Error::io("back up to", backup))?;
     let time = meta.modified().map_err(Error::io("back up", dest))?;
     copy.set_modified(time).map_err(Error::io("back up to", backup))

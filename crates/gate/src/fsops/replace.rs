@@ -22,6 +22,8 @@ use crate::{Context, Error};
 pub(crate) struct Replace<'a> {
     pub(crate) dest: &'a Path,
     pub(crate) perms: Perms,
+    /// Waits until the new file would survive a power cut. Who replaces many files does so once, for all.
+    pub(crate) sync: bool,
     /// Looks at the finished temporary file; what it refuses never reaches the destination.
     pub(crate) accept: &'a dyn Fn(&Path) -> Result<(), Error>,
 }
@@ -67,7 +69,9 @@ impl Replace<'_> {
         self.own(&file)?;
         let sum = pour(content, &mut file, self.dest, before)?;
         before(Step::Sync)?;
-        file.sync_all().map_err(Error::io("sync", self.dest))?;
+        if self.sync {
+            file.sync_all().map_err(Error::io("sync", self.dest))?;
+        }
         // Closed before it is run or renamed: a program that is open for writing cannot be started.
         drop(file);
         before(Step::Accept)?;
@@ -76,7 +80,9 @@ impl Replace<'_> {
         fs::rename(&temp.0, self.dest).map_err(Error::io("replace", self.dest))?;
         std::mem::forget(temp);
         before(Step::SyncDir)?;
-        sync_dir(dir)?;
+        if self.sync {
+            sync_dir(dir)?;
+        }
         Ok(sum)
     }
 
@@ -136,6 +142,22 @@ pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(0)
 }
 
+/// A file in the folder that has no name, and so is gone when nobody has it open any more, whatever happens.
+pub(crate) fn nameless(dir: &Path) -> Result<File, Error> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{Mode, OFlags, open};
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        if let Ok(file) = open(dir, flags, Mode::RUSR | Mode::WUSR) {
+            return Ok(file.into());
+        }
+    }
+    // Not every filesystem can: a name that is gone at once is nearly as good.
+    let (temp, file) = Temp::create(dir)?;
+    drop(temp);
+    Ok(file)
+}
+
 /// A temporary file that is removed when it is dropped.
 struct Temp(PathBuf);
 
@@ -146,7 +168,7 @@ impl Temp {
         let mut last = None;
         for _ in 0..TRIES {
             let path = temp_name(dir);
-            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
                 Ok(file) => return Ok((Self(path), file)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = Some(error),
                 Err(error) => return Err(Error::io("write in", dir)(error)),
@@ -187,7 +209,7 @@ mod tests {
         let dest = dir.join("dest");
         let (old, new) = ("old".repeat(50_000), "new".repeat(100_000));
         fs::write(&dest, &old).unwrap();
-        let job = Replace { dest: &dest, perms: PERMS, accept: &|_| Ok(()) };
+        let job = Replace { dest: &dest, perms: PERMS, sync: true, accept: &|_| Ok(()) };
         let mut steps = Vec::new();
         let result = job.steps(&mut new.as_bytes(), &mut |step| {
             // This is what a crash at this very moment would leave.
@@ -225,7 +247,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let dest = dir.path().join("dest");
         fs::write(&dest, "old").unwrap();
-        let job = Replace { dest: &dest, perms: PERMS, accept: &|_| Ok(()) };
+        let job = Replace { dest: &dest, perms: PERMS, sync: true, accept: &|_| Ok(()) };
         assert!(job.steps(&mut Broken(0), &mut |_| Ok(())).is_err());
         assert_eq!(fs::read_to_string(&dest).unwrap(), "old");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);

@@ -1,6 +1,10 @@
 //! Checksums of files and of text.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{Read, Seek},
+    path::Path,
+};
 
 use sha1::Digest;
 
@@ -41,18 +45,29 @@ pub(crate) fn of(bytes: &[u8]) -> String {
 
 /// The checksum of a file, in hexadecimal. A large file is left in the middle where the run has to end.
 pub(crate) fn file(path: &Path, algorithm: Algorithm, cx: &Context<'_>) -> Result<String, Error> {
+    let file = File::open(path).map_err(Error::io("read", path))?;
+    open(&file, path, algorithm, cx)
+}
+
+/// The checksum of an open file from its start on, in hexadecimal; `path` is what errors call it.
+pub(crate) fn open(
+    file: &File,
+    path: &Path,
+    algorithm: Algorithm,
+    cx: &Context<'_>,
+) -> Result<String, Error> {
     match algorithm {
-        Algorithm::Md5 => digest::<md5::Md5>(path, cx),
-        Algorithm::Sha1 => digest::<sha1::Sha1>(path, cx),
-        Algorithm::Sha224 => digest::<sha2::Sha224>(path, cx),
-        Algorithm::Sha256 => digest::<sha2::Sha256>(path, cx),
-        Algorithm::Sha384 => digest::<sha2::Sha384>(path, cx),
-        Algorithm::Sha512 => digest::<sha2::Sha512>(path, cx),
+        Algorithm::Md5 => digest::<md5::Md5>(file, path, cx),
+        Algorithm::Sha1 => digest::<sha1::Sha1>(file, path, cx),
+        Algorithm::Sha224 => digest::<sha2::Sha224>(file, path, cx),
+        Algorithm::Sha256 => digest::<sha2::Sha256>(file, path, cx),
+        Algorithm::Sha384 => digest::<sha2::Sha384>(file, path, cx),
+        Algorithm::Sha512 => digest::<sha2::Sha512>(file, path, cx),
     }
 }
 
-fn digest<D: Digest>(path: &Path, cx: &Context<'_>) -> Result<String, Error> {
-    let mut file = File::open(path).map_err(Error::io("read", path))?;
+fn digest<D: Digest>(mut file: &File, path: &Path, cx: &Context<'_>) -> Result<String, Error> {
+    file.rewind().map_err(Error::io("read", path))?;
     let mut digest = D::new();
     let mut buffer = vec![0; 1 << 16];
     loop {

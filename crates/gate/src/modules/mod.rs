@@ -15,6 +15,7 @@ macro_rules! table {
 }
 
 table! {
+    archive::Archive,
     assemble::Assemble,
     assert::Assert,
     blockinfile::Blockinfile,
@@ -33,6 +34,7 @@ table! {
     stat::Stat,
     tempfile::Tempfile,
     template::Template,
+    unarchive::Unarchive,
     wait_for::WaitFor,
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod archives;
 mod command;
 mod copy;
 mod edits;

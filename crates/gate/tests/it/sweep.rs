@@ -39,6 +39,7 @@ fn cases() -> Vec<Case> {
     cases.extend(files());
     cases.extend(copies());
     cases.extend(edits());
+    cases.extend(archives());
     cases.extend([
         case("template", nothing, json!({"src": "t.j2", "dest": "f", "content": "x"}), true),
         case("template", a_file, json!({"src": "t.j2", "dest": "f", "content": "old\n"}), false),
@@ -162,6 +163,35 @@ fn edits() -> Vec<Case> {
         case("replace", a_file, json!({"path": "f", "regexp": "old", "replace": "new", "mode": "0600", "backup": true}), true),
         case("replace", a_file, json!({"path": "f", "regexp": "none", "replace": "new"}), false),
         case("replace", a_file, json!({"path": "f", "regexp": "old", "replace": "old", "mode": "0600"}), true),
+    ]
+}
+
+#[rustfmt::skip]
+fn archives() -> Vec<Case> {
+    fn packed(env: &Env, format: &str) {
+        a_tree(env);
+        env.dir("out").ok("archive", json!({"path": "d", "dest": "p", "format": format}));
+    }
+    fn unpacked(env: &Env) {
+        packed(env, "gz");
+        env.ok("unarchive", json!({"src": "p", "dest": "out"}));
+    }
+    vec![
+        case("archive", a_tree, json!({"path": "d", "dest": "p"}), true),
+        case("archive", a_tree, json!({"path": "d/*", "dest": "p", "format": "zip", "mode": "0600"}), true),
+        case("archive", a_tree, json!({"path": "d/a", "dest": "p", "format": "tar"}), true),
+        case("archive", a_tree, json!({"path": "d/sub/b"}), true),
+        case("archive", a_tree, json!({"path": "d", "dest": "p", "remove": true}), true),
+        case("archive", |env| packed(env, "zip"), json!({"path": "d", "dest": "p", "format": "zip"}), false),
+        case("archive", |env| packed(env, "gz"), json!({"path": "d", "dest": "p", "mode": "0600"}), true),
+        case("archive", |env| packed(env, "gz"), json!({"path": "none", "dest": "p", "mode": "0600"}), true),
+        case("unarchive", |env| packed(env, "tar"), json!({"src": "p", "dest": "out"}), true),
+        case("unarchive", |env| packed(env, "gz"), json!({"src": "p", "dest": "out", "mode": "u=rwX,go="}), true),
+        case("unarchive", |env| packed(env, "zip"), json!({"src": "p", "dest": "out", "exclude": "*/b"}), true),
+        case("unarchive", |env| packed(env, "zip"), json!({"src": "p", "dest": "out", "creates": "out"}), false),
+        case("unarchive", unpacked, json!({"src": "p", "dest": "out", "list_files": true}), false),
+        case("unarchive", unpacked, json!({"src": "p", "dest": "out", "mode": "go="}), true),
+        case("unarchive", |env| { unpacked(env); env.write("out/d/a", "b"); }, json!({"src": "p", "dest": "out"}), true),
     ]
 }
 
