@@ -6,7 +6,9 @@ use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{completions, doctor, explain, graph, init, plan, resume, run, runs, schema, validate};
+use crate::commands::{
+    apply, completions, doctor, explain, graph, init, plan, resume, run, runs, schema, show, validate,
+};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Yellow.on_default().bold())
@@ -62,6 +64,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Run(run::Args),
     Plan(plan::Args),
+    Apply(apply::Args),
+    Show(show::Args),
     Validate(validate::Args),
     Graph(graph::Args),
     Resume(resume::Args),

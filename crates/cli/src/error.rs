@@ -48,6 +48,9 @@ pub(crate) enum Error {
     /// A signal ended the command before anything was begun.
     #[error("stopped by {0}")]
     Stopped(&'static str),
+    /// The same, in a command whose status 2 has another meaning.
+    #[error("stopped by {0}")]
+    Interrupted(&'static str),
 }
 
 impl Error {
@@ -75,6 +78,7 @@ impl Error {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Error::Stopped(_) => Exit::Stopped,
+            Error::Interrupted(_) => Exit::Interrupted,
             Error::Told { .. }
             | Error::Problems(_)
             | Error::File { .. }
@@ -95,7 +99,7 @@ impl Error {
             Error::File { .. } => (Code::FileUnusable, None),
             Error::Output(_) => (Code::OutputFailed, None),
             Error::Threads(_) => (Code::Internal, None),
-            Error::Stopped(_) => (Code::Cancelled, None),
+            Error::Stopped(_) | Error::Interrupted(_) => (Code::Cancelled, None),
         };
         diagnostic(code, self.to_string(), hint).into()
     }
@@ -139,14 +143,27 @@ fn diagnostic(code: Code, message: String, hint: Option<String>) -> Diagnostic {
 
 /// An error of the engine: the problems of a document as they are, anything else under its phase.
 fn engine(error: &windlass_engine::Error) -> Diagnostics {
-    match error.root() {
+    let root = error.root();
+    match root {
         windlass_engine::Error::Document(problems) => problems.clone(),
         windlass_engine::Error::Store(root) => diagnostic(root.code(), error.to_string(), root.hint()).into(),
         windlass_engine::Error::Failed(failure) => {
             diagnostic(failure.code, error.to_string(), failure.hint.clone()).into()
         }
-        root => diagnostic(root.code().unwrap_or(Code::Internal), error.to_string(), None).into(),
+        windlass_engine::Error::Stale(stale) => stale_problems(stale, root.hint()),
+        root => diagnostic(root.code().unwrap_or(Code::Internal), error.to_string(), root.hint()).into(),
     }
+}
+
+/// Each thing that has changed since a plan was made; the last one says what to do.
+fn stale_problems(stale: &windlass_engine::saved::Stale, hint: Option<String>) -> Diagnostics {
+    let last = stale.0.len().saturating_sub(1);
+    let mut told = Diagnostics::default();
+    for (n, change) in stale.0.iter().enumerate() {
+        let message = format!("the plan is stale: {change}");
+        told.extend(diagnostic(Code::StalePlan, message, hint.clone().filter(|_| n == last)).into());
+    }
+    told
 }
 
 impl From<Diagnostics> for Error {

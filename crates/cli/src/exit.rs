@@ -13,6 +13,10 @@ pub(crate) enum Exit {
     Failed,
     /// It was stopped on the way, in order: status 2.
     Stopped,
+    /// There is something to do, where a command was asked whether there is: status 2.
+    Pending,
+    /// It was stopped, where status 2 has another meaning: status 130, as of a program that SIGINT ended.
+    Interrupted,
 }
 
 impl Exit {
@@ -30,7 +34,8 @@ impl Exit {
         match self {
             Exit::Done => 0,
             Exit::Failed => 1,
-            Exit::Stopped => 2,
+            Exit::Stopped | Exit::Pending => 2,
+            Exit::Interrupted => 130,
         }
     }
 }

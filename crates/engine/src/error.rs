@@ -83,6 +83,38 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] windlass_store::Error),
+    /// A file holds no saved plan that can be used.
+    #[error("{} holds no saved plan that can be used: {why}", path.display())]
+    BadSavedPlan {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        why: crate::saved::BadFile,
+    },
+    /// What a saved plan stands on has changed. Nothing was done.
+    #[error("{0}")]
+    Stale(crate::saved::Stale),
+    /// A plan that is to be saved holds a secret.
+    #[error("the plan would hold the value of secret {secret} (at {place})")]
+    SecretInPlan {
+        /// The secret.
+        secret: String,
+        /// Where in the file it would stand, as a JSON pointer.
+        place: String,
+    },
+    /// A saved plan belongs to the runs of another folder.
+    #[error("the plan belongs to the runs of {} (in {})", home.project, home.state)]
+    OtherScope {
+        /// Where it belongs.
+        home: crate::saved::Home,
+    },
+    /// A plan is to be saved over a file that is something else.
+    #[error("{} is there and is no saved plan: it is not overwritten", path.display())]
+    NotOverwritten {
+        /// The file.
+        path: PathBuf,
+    },
     /// The request has no document.
     #[error("the request has no document")]
     NoDocument,
@@ -134,6 +166,11 @@ impl Error {
             Error::Plan(_) => Code::MalformedPlan,
             Error::UnknownAction { .. } => Code::UnknownAction,
             Error::NotResumable { .. } => Code::NotResumable,
+            Error::BadSavedPlan { .. } => Code::BadSavedPlan,
+            Error::Stale(_) => Code::StalePlan,
+            Error::SecretInPlan { .. } => Code::SecretInPlan,
+            Error::NotOverwritten { .. } => Code::NotOverwritten,
+            Error::OtherScope { .. } => Code::OtherScope,
             Error::NoDocument => Code::NoDocument,
             Error::Io { .. } => Code::FileUnusable,
             Error::Panic(_) | Error::Duplicate { .. } => Code::Internal,
@@ -148,6 +185,13 @@ impl Error {
             Error::Store(error) => error.hint(),
             Error::Unrecognised { .. } => {
                 Some("a workflow begins with `workflow: NAME`; `windlass init` writes one that works".into())
+            }
+            Error::BadSavedPlan { .. } => Some("`windlass plan FILE -o PLAN` makes one".into()),
+            Error::Stale(_) => Some("plan again, look at the new plan, and apply that".into()),
+            Error::SecretInPlan { .. } => Some("write `{{ secrets.NAME }}` where the value stands".into()),
+            Error::NotOverwritten { .. } => Some("choose another name for the plan".into()),
+            Error::OtherScope { home } => {
+                Some(format!("apply it there: `windlass -C {} apply PLAN`", home.project))
             }
             Error::Panic(_) => Some("this is a bug; please report it. `windlass resume` goes on".into()),
             _ => None,

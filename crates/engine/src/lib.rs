@@ -41,6 +41,7 @@
 //! * `dispatch` decides: a synchronous machine without time, threads or network.
 //! * `run` does: the driver around it, the executors of steps, the handle in front, the runtime.
 //! * `lifecycle` takes a request from its document to its cleanup, in eight phases.
+//! * `saved` keeps a plan in a file, and applies it later, once, while it still holds.
 //! * `action`, `compile`, `backend` are what faces bring: what steps do, what words mean, who makes plans.
 
 mod action;
@@ -59,6 +60,7 @@ pub mod process;
 mod progress;
 pub mod redact;
 mod run;
+pub mod saved;
 pub mod secret;
 pub mod state;
 mod vars;

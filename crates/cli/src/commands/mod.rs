@@ -1,5 +1,6 @@
 //! The commands, one file each: what a command takes is its struct, its help that struct's comment.
 
+pub(crate) mod apply;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod explain;
@@ -11,6 +12,7 @@ pub(crate) mod resume;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod schema;
+pub(crate) mod show;
 pub(crate) mod validate;
 
 use crate::app::App;
@@ -23,6 +25,8 @@ pub(crate) fn run(command: Command, app: &App) -> Result<Exit, Error> {
     match command {
         Command::Run(args) => args.run(app),
         Command::Plan(args) => args.run(app),
+        Command::Apply(args) => args.run(app),
+        Command::Show(args) => args.run(app),
         Command::Validate(args) => args.run(app),
         Command::Graph(args) => args.run(app),
         Command::Resume(args) => args.run(app),

@@ -1,26 +1,37 @@
-//! `windlass plan`: what would be done, without doing anything.
+//! `windlass plan`: what would be done, without doing anything; and kept in a file, to be applied later.
 
 use std::path::PathBuf;
 
-use windlass_model::projection::PlanView;
+use serde_json::{Value, json};
+use windlass_engine::Request;
+use windlass_engine::saved::{Made, Predicted};
+use windlass_model::projection::{PlanView, plan_view};
 
 use super::request::Typed;
 use crate::app::App;
-use crate::compose;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::render;
+use crate::{compose, drive, render};
 
 /// Shows what a document would do, and does nothing
 ///
 /// The plan lists every task in order and what each of its steps will do. Its digest is the same for the same
-/// document, variables and files, wherever and whenever it is made.
+/// document, variables and files, wherever and whenever it is made. With `--output` or `--detailed-exitcode` each
+/// step is asked, in check mode, what it would change as things are now.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
   windlass plan workflow.yaml
   windlass plan workflow.yaml -e version=1.4.2 --tags deploy
-  windlass plan workflow.yaml --json | jq -r .digest")]
+  windlass plan workflow.yaml --json | jq -r .digest
+  windlass plan workflow.yaml -o p.plan           keep it, to look at and to apply later
+  windlass plan workflow.yaml --detailed-exitcode; echo $?
+
+Exit status with --detailed-exitcode:
+  0    there is nothing to do
+  1    something failed: the message says what to do
+  2    there is something to do, or only a run can tell
+  130  stopped on the way (Ctrl-C, SIGTERM, SIGHUP)")]
 pub(crate) struct Args {
     /// The workflow document (YAML or JSON)
     #[arg(value_hint = clap::ValueHint::FilePath)]
@@ -28,16 +39,74 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     typed: Typed,
+
+    /// Keep the plan in this file, for `windlass apply`
+    #[arg(short, long, value_name = "PLAN", value_hint = clap::ValueHint::FilePath)]
+    output: Option<PathBuf>,
+
+    /// Say by the exit status whether there is something to do
+    #[arg(long)]
+    detailed_exitcode: bool,
 }
 
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
-        let request = windlass_engine::Request { dry_run: true, ..self.typed.mean(&self.file, app)? };
-        let compiled = compose::plan(app, request)?;
-        compiled.warnings.iter().for_each(|warning| app.ui.warn(warning));
-        show(&compiled.plan, app)?;
-        Ok(Exit::Done)
+        let request = Request { dry_run: true, ..self.typed.mean(&self.file, app)? };
+        if self.output.is_none() && !self.detailed_exitcode {
+            let compiled = compose::plan(app, request)?;
+            compiled.warnings.iter().for_each(|warning| app.ui.warn(warning));
+            show(&compiled.plan, app)?;
+            return Ok(Exit::Done);
+        }
+        self.asked(request, app).map_err(|error| match error {
+            Error::Stopped(signal) if self.detailed_exitcode => Error::Interrupted(signal),
+            other => other,
+        })
     }
+
+    /// Makes a plan whose steps were asked, and keeps it where that was wanted.
+    fn asked(&self, request: Request, app: &App) -> Result<Exit, Error> {
+        let made = drive::plan(app, request)?;
+        made.compiled.warnings.iter().for_each(|warning| app.ui.warn(warning));
+        if let Some(path) = &self.output {
+            made.saved.write(path)?;
+        }
+        self.show(&made, app)?;
+        if let Some(path) = &self.output {
+            let path = path.display();
+            app.ui.say(&format!("the plan is kept in {path}: `windlass apply {path}` runs it"));
+        }
+        let noop = made.saved.provenance.observed.is_noop();
+        Ok(if self.detailed_exitcode && !noop { Exit::Pending } else { Exit::Done })
+    }
+
+    fn show(&self, made: &Made, app: &App) -> Result<(), Error> {
+        let saved = &made.saved;
+        if !app.json {
+            let plan = render::plan(&saved.plan, app.ui.data, app.ui.data_width());
+            let outlook = render::outlook(&saved.provenance.observed, app.ui.data);
+            return app.out.text(&format!("{plan}{outlook}\n"));
+        }
+        let mut view = plan_view(&saved.plan);
+        if let Value::Object(map) = &mut view {
+            map.insert("predicted".into(), outlook(&saved.provenance.observed));
+            if self.output.is_some() {
+                map.insert("plan_id".into(), json!(saved.plan_id));
+            }
+        }
+        app.out.json(&view)
+    }
+}
+
+/// How many steps would do what, for programs.
+pub(super) fn outlook(observed: &windlass_engine::saved::Observed) -> Value {
+    let count = |predicted| observed.count(predicted);
+    json!({
+        "changed": count(Predicted::Changed),
+        "ok": count(Predicted::Ok),
+        "skipped": count(Predicted::Skipped),
+        "unknown": count(Predicted::Unknown),
+    })
 }
 
 /// Shows a plan.

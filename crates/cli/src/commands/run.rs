@@ -94,7 +94,7 @@ impl Args {
     }
 }
 
-fn run_id(text: &str) -> Result<RunId, Error> {
+pub(super) fn run_id(text: &str) -> Result<RunId, Error> {
     let reserved = |id: RunId| {
         if id.as_str() == "latest" { Err("this word stands for the newest run".into()) } else { Ok(id) }
     };

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use windlass_engine::lifecycle::{self, Report};
+use windlass_engine::saved::{self, Caller, Made, SavedPlan};
 use windlass_engine::{
     CleanupReport, Command, Compiled, Mode, Observer, Request, Run, RunOptions, Runtime, Secrets,
 };
@@ -67,18 +68,51 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Resul
     threads.block_on(work)
 }
 
+/// What becomes a run.
+enum What<'a> {
+    /// A document, by what was asked about it.
+    Request(Request),
+    /// A saved plan.
+    Saved(&'a SavedPlan, Caller),
+}
+
 /// Plans what was asked for, and runs it.
 pub(crate) fn start(app: &App, request: Request, settings: Settings) -> Result<Exit, Error> {
     // A run that changes nothing leaves nothing behind.
     let store = if request.check { Store::memory() } else { app.store()? };
-    let runtime = compose::runtime(store)?;
     let mode = Mode { check: request.check, diff: request.diff };
+    go(app, store, mode, What::Request(request), settings)
+}
+
+/// Runs a saved plan, where it still holds.
+pub(crate) fn apply(app: &App, plan: &SavedPlan, caller: Caller, settings: Settings) -> Result<Exit, Error> {
+    let mode = Mode { check: false, diff: caller.diff };
+    go(app, app.store()?, mode, What::Saved(plan, caller), settings)
+}
+
+/// Makes a plan that can be saved: its steps are asked what they find.
+pub(crate) fn plan(app: &App, request: Request) -> Result<Made, Error> {
+    let (runtime, scope) = (compose::runtime(Store::memory())?, app.scope());
+    block_on(async {
+        let mut signals = Signals::listen().map_err(Error::Threads)?;
+        let work = saved::plan(&runtime, request, Some(&scope));
+        watched(app, work, &Reins::default(), &mut signals).await
+    })
+}
+
+fn go(app: &App, store: Store, mode: Mode, what: What<'_>, settings: Settings) -> Result<Exit, Error> {
+    let runtime = compose::runtime(store)?;
     block_on(async {
         let mut signals = Signals::listen().map_err(Error::Threads)?;
         let reins = Reins::default();
         let mut show =
             Show { app, store: runtime.store(), mode, settings, reins: reins.clone(), failed: None };
-        let work = lifecycle::run(&runtime, request, &mut show);
+        let work = async {
+            match what {
+                What::Request(request) => lifecycle::run(&runtime, request, &mut show).await,
+                What::Saved(plan, caller) => saved::apply(&runtime, plan, caller, &mut show).await,
+            }
+        };
         let ended = watched(app, work, &reins, &mut signals).await?;
         if let Some(error) = show.failed {
             return Err(error);

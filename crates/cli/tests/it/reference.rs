@@ -9,6 +9,8 @@ const COMMANDS: &[&str] = &[
     "",
     "run",
     "plan",
+    "apply",
+    "show",
     "validate",
     "graph",
     "resume",

@@ -305,7 +305,7 @@ impl Lifecycle<Planned> {
         Lifecycle { common, phase: Executed { key, compiled, outcome: Ok(None) } }
     }
 
-    /// Begins the run: gets the plan's secrets, then starts it. What the plan says is all that the engine
+    /// Begins the run: gets the plan's secrets unless the options have them all, then starts it. What the plan says is all that the engine
     /// gets; the backend has no part in it any more. The request of a dry run cannot be started.
     pub async fn start(self, mut options: RunOptions) -> Result<Lifecycle<Running>, Error> {
         let Self { common, phase: Planned { key, document, compiled } } = self;
@@ -314,7 +314,8 @@ impl Lifecycle<Planned> {
             let refused = Error::Panic("a dry run was to be started".into());
             return Err(refused.during(Phase::Execute, Some(&key)));
         }
-        if !compiled.plan.secrets.is_empty() {
+        let had = |name: &String| options.secrets.get(name).is_some();
+        if !compiled.plan.secrets.keys().all(had) {
             options.secrets = Arc::new(secrets(&compiled.plan, &request.env, compiled.root.clone()).await?);
         }
         options.invoker = request.invoker;

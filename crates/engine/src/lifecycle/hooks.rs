@@ -3,6 +3,7 @@
 use super::guard::guarded;
 use super::{Ended, Lifecycle, Planned, Report};
 use crate::cleanup::{CleanupReport, TOTAL_TIMEOUT};
+use crate::saved::{SavedPlan, Verified, verified};
 use crate::{Compiled, Error, Phase, Request, Run, RunOptions, Runtime};
 
 /// What a caller of [`run`] hears and says on the way. Everything is optional.
@@ -41,10 +42,20 @@ impl Hooks for () {}
 /// Takes a request through all phases. An error is one of a phase before or after the run; how the run itself
 /// ended is in [`Ended`]. The cleanup has run when this returns, whatever it returns.
 pub async fn run(runtime: &Runtime, request: Request, hooks: &mut dyn Hooks) -> Result<Ended, Error> {
+    through(runtime, request, hooks, None).await
+}
+
+/// The same; with a saved plan only if what was planned now is still that, and then as its one application.
+pub(crate) async fn through(
+    runtime: &Runtime,
+    request: Request,
+    hooks: &mut dyn Hooks,
+    saved: Option<&SavedPlan>,
+) -> Result<Ended, Error> {
     let begun = Lifecycle::new(runtime, request);
     // While this is held, a phase that fails leaves the cleanup to the lines below, where it can be awaited.
     let guard = begun.guard();
-    let result = phases(begun, hooks).await;
+    let result = phases(runtime, begun, hooks, saved).await;
     let rest = guard.0.run_all(TOTAL_TIMEOUT).await;
     match result {
         Ok(mut ended) => {
@@ -59,10 +70,20 @@ pub async fn run(runtime: &Runtime, request: Request, hooks: &mut dyn Hooks) -> 
     }
 }
 
-async fn phases(begun: Lifecycle<super::New>, hooks: &mut dyn Hooks) -> Result<Ended, Error> {
-    // Reading and planning take processor time and files: not on a thread that serves others.
-    let planned = tokio::task::spawn_blocking(move || plan(begun)).await;
-    let planned = planned.unwrap_or_else(|gone| Err(Error::Panic(gone.to_string())))?;
+async fn phases(
+    runtime: &Runtime,
+    begun: Lifecycle<super::New>,
+    hooks: &mut dyn Hooks,
+    saved: Option<&SavedPlan>,
+) -> Result<Ended, Error> {
+    let again = planned(begun).await;
+    let (planned, secrets) = match saved {
+        None => (again?, None),
+        Some(saved) => {
+            let Verified { planned, secrets } = verified(runtime, saved, again).await?;
+            (planned, Some(secrets))
+        }
+    };
     let key = planned.request().backend.clone();
     guarded(Phase::Plan, key.as_ref(), || {
         hooks.planned(planned.compiled());
@@ -71,7 +92,9 @@ async fn phases(begun: Lifecycle<super::New>, hooks: &mut dyn Hooks) -> Result<E
     let executed = if planned.request().dry_run {
         planned.skip()
     } else {
-        let options = guarded(Phase::Execute, key.as_ref(), || Ok(hooks.options(planned.compiled())))?;
+        let mut options = guarded(Phase::Execute, key.as_ref(), || Ok(hooks.options(planned.compiled())))?;
+        options.plan_id = saved.map(|saved| saved.plan_id.clone());
+        options.secrets = secrets.unwrap_or(options.secrets);
         let running = planned.start(options).await?;
         guarded(Phase::Execute, key.as_ref(), || {
             hooks.started(running.run());
@@ -82,6 +105,10 @@ async fn phases(begun: Lifecycle<super::New>, hooks: &mut dyn Hooks) -> Result<E
     Ok(executed.report(|report| hooks.report(report))?.cleanup().await)
 }
 
-fn plan(begun: Lifecycle<super::New>) -> Result<Lifecycle<Planned>, Error> {
-    begun.load()?.resolve()?.validate()?.prepare()?.plan()
+/// Takes a request up to its plan. Reading and planning take processor time and files: not on a thread that
+/// serves others.
+pub(crate) async fn planned(begun: Lifecycle<super::New>) -> Result<Lifecycle<Planned>, Error> {
+    let work = || begun.load()?.resolve()?.validate()?.prepare()?.plan();
+    let planned = tokio::task::spawn_blocking(work).await;
+    planned.unwrap_or_else(|gone| Err(Error::Panic(gone.to_string())))
 }

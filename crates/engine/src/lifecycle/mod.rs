@@ -38,5 +38,7 @@ pub use driver::{
     Validated,
 };
 pub use hooks::{Hooks, run};
+pub(crate) use hooks::{planned, through};
 pub use keys::check_keys;
 pub use resume::resume;
+pub(crate) use resume::secrets;

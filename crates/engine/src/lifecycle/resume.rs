@@ -32,7 +32,7 @@ fn key(plan: &Plan) -> BackendKey {
 }
 
 /// Gets the secrets of a plan on a thread where that may take its time.
-pub(super) async fn secrets(
+pub(crate) async fn secrets(
     plan: &Plan,
     env: &BTreeMap<String, String>,
     root: PathBuf,

@@ -11,6 +11,7 @@ mod options;
 mod publisher;
 mod runtime;
 
+pub(crate) use clock::{now_ms, random};
 pub use command::Command;
 pub use handle::{Finished, Run};
 pub use options::{Observer, RunOptions};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use windlass_model::{Record, RunId, RunState, Verdict, projection::RunMeta};
+use windlass_model::{PlanId, Record, RunId, RunState, Verdict, projection::RunMeta};
 
 use crate::action::Mode;
 use crate::run::Command;
@@ -26,6 +26,8 @@ pub struct RunOptions {
     pub watch: Option<Arc<dyn Watch>>,
     /// What is done about steps in doubt that say `on_doubt: hold`; by default a person is waited for.
     pub in_doubt: Option<Verdict>,
+    /// The saved plan that the run applies: a plan is applied once. A resume takes no notice of it.
+    pub plan_id: Option<PlanId>,
     /// What the document is called.
     pub document: Option<String>,
     /// What is taken back when the run ends; by default an empty stack that the runtime's handlers serve.

@@ -174,6 +174,19 @@ impl Runtime {
         &self.0.backends
     }
 
+    /// The same, with another store.
+    pub(crate) fn over(&self, store: Store) -> Self {
+        let Inner { actions, words, backends, cleanups, parallelism, .. } = &*self.0;
+        Self(Arc::new(Inner {
+            store,
+            actions: actions.clone(),
+            words: words.clone(),
+            backends: backends.clone(),
+            cleanups: cleanups.clone(),
+            parallelism: *parallelism,
+        }))
+    }
+
     /// A new stack for things to take back, served by the handlers that are registered.
     pub fn cleanup_stack(&self) -> CleanupStack {
         CleanupStack::new(self.0.cleanups.clone())
@@ -192,10 +205,13 @@ impl Runtime {
         let run = NewRun {
             invoker: options.invoker.word().into(),
             document: options.document.clone(),
-            options: json!({ "check": options.mode.check, "diff": options.mode.diff }),
+            options: noted(&options),
             ..NewRun::of(id.clone(), &plan, &root, now_ms())
         };
-        self.store().create(&run)?;
+        match &options.plan_id {
+            Some(plan) => self.store().claim(plan, &run)?,
+            None => self.store().create(&run)?,
+        }
         let meta = RunMeta::new(id.clone(), options.invoker.word(), run.digest.clone());
         let (state, mode) = (RunState::new(plan), options.mode);
         self.launch(Launch { id, state, meta, root, mode, lease, undo: false }, options)
@@ -392,6 +408,15 @@ impl Runtime {
         });
         Ok(Run { id, plan, inputs: sender, done })
     }
+}
+
+/// What a run was started with, for its resume and for who looks at it.
+fn noted(options: &RunOptions) -> serde_json::Value {
+    let mut noted = json!({ "check": options.mode.check, "diff": options.mode.diff });
+    if let Some(plan) = &options.plan_id {
+        noted["plan_id"] = plan.as_str().into();
+    }
+    noted
 }
 
 /// The contents that runs stand on, from the store.
