@@ -1,5 +1,6 @@
 //! The filters: names and meanings of Jinja and Ansible. Each file has one kind; here they come together.
 
+mod addresses;
 mod chances;
 mod comments;
 mod encode;
@@ -27,6 +28,7 @@ use crate::args::Entry;
 
 fn all() -> impl Iterator<Item = &'static Entry> {
     [
+        addresses::FILTERS,
         chances::FILTERS,
         comments::FILTERS,
         encode::FILTERS,

@@ -17,6 +17,7 @@
 //! # Ok::<(), windlass_expr::Error>(())
 //! ```
 
+mod address;
 mod args;
 mod asked;
 mod cache;
