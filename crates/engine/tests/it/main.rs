@@ -9,3 +9,4 @@ mod leftovers;
 mod lifecycle;
 mod regression_engine;
 mod regression_state;
+mod saved;
