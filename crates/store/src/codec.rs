@@ -67,7 +67,8 @@ pub fn pack<'a>(records: impl IntoIterator<Item = &'a Record>) -> serde_json::Re
 pub fn unpack(first: u64, count: u64, time: u64, data: &[u8]) -> Result<Vec<Record>, String> {
     let mut records = Vec::with_capacity(usize::try_from(count).unwrap_or(0).min(data.len()));
     let mut time = time;
-    for (seq, line) in (first..).zip(data.split(|&b| b == b'\n').filter(|line| !line.is_empty())) {
+    for (nth, line) in (0..).zip(data.split(|&b| b == b'\n').filter(|line| !line.is_empty())) {
+        let seq = first.checked_add(nth).ok_or_else(|| format!("no record can come after {}", u64::MAX))?;
         let line: Line = serde_json::from_slice(line).map_err(|e| format!("record {seq}: {e}"))?;
         time = time.wrapping_add(line.delta as u64);
         records.push(Record { seq, time, event: line.event });
@@ -76,4 +77,28 @@ pub fn unpack(first: u64, count: u64, time: u64, data: &[u8]) -> Result<Vec<Reco
         return Err(format!("{count} records were due from {first} on, {} are there", records.len()));
     }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_lies_about_itself_is_refused() {
+        let line = br#"{"d":-5,"e":{"run_started":{"pid":1}}}"#;
+        let two = [line.as_slice(), line].join(&b'\n');
+        for (first, count, data, why) in [
+            (1, 1, two.as_slice(), "1 records were due from 1 on, 2 are there"),
+            (1, u64::MAX, &two, "18446744073709551615 records were due from 1 on, 2 are there"),
+            (u64::MAX, 2, &two, "no record can come after 18446744073709551615"),
+            (7, 1, b"{}", "record 7: missing field `e`"),
+        ] {
+            let error = unpack(first, count, 0, data).expect_err(why);
+            assert!(error.starts_with(why), "{error}");
+        }
+        assert_eq!(
+            unpack(u64::MAX, 1, 3, line).expect("one fits").first().map(|r| r.time),
+            Some(u64::MAX - 1)
+        );
+    }
 }
