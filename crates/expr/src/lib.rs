@@ -35,6 +35,7 @@ mod filters;
 mod functions;
 mod glob;
 mod here;
+mod jmes;
 mod json;
 mod limits;
 mod literals;

@@ -8,6 +8,7 @@ use minijinja::{Error, State, Value};
 use super::lists::sort_key;
 use crate::args::{Args, Entry, entry, invalid, items};
 use crate::env::Known;
+use crate::jmes;
 use crate::repr;
 use crate::{compare, ops};
 
@@ -18,6 +19,10 @@ pub(super) static FILTERS: &[Entry] = &[
     entry("selectattr", &["*"], |state, args| by_attribute(state, args, true)),
     entry("rejectattr", &["*"], |state, args| by_attribute(state, args, false)),
     entry("groupby", &["attribute", "default", "case_sensitive"], groupby),
+    entry("json_query", &["expr"], |_, args| {
+        let query = args.text("expr")?.ok_or_else(|| args.error("needs a query"))?;
+        jmes::search(&query, args.input())
+    }),
     entry("extract", &["container", "morekeys"], extract),
     entry("subelements", &["subelements", "skip_missing"], subelements),
 ];

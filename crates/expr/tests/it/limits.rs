@@ -100,6 +100,16 @@ fn time_and_memory_are_bounded() {
         "{% set x %}{% for i in range(100000) %}TEXT{% endfor %}{% endset %}"
             .replace("TEXT", &"y".repeat(10_000)),
         "{% for i in range(100000) %}TEXT{% endfor %}".replace("TEXT", &"y".repeat(10_000)),
+        format!("{{{{ 1 | json_query('{}to_string(@)') }}}}", "[@, @] | ".repeat(60)),
+        "{{ list | json_query('QUERY') }}".replace("QUERY", &"map(&[@, @], @) | ".repeat(60)),
+        "{{ text | list | random(seed=1) }}{{ 'x' | password_hash('sha512', 'a', rounds=999999999) }}"
+            .to_owned(),
+        "{{ range(20) | permutations | list }}".to_owned(),
+        "{{ range(100) | combinations(50) | list }}".to_owned(),
+        "{{ lookup('sequence', 'count=999999999') }}".to_owned(),
+        "{{ lookup('nested', text, text, text) }}".to_owned(),
+        "{{ 'a' | comment(prefix_count=10**12) }}".to_owned(),
+        "{{ ('a: [' ~ '*x, ' * 10 ** 6) | from_yaml }}".to_owned(),
         "{% for i in range(100000) %}{{ text[::-1] }}{% endfor %}".to_owned(),
         "{% for i in range(100000) %}{{ text.upper() | hash | length }}{% endfor %}".to_owned(),
     ];
@@ -137,6 +147,11 @@ fn depth_is_bounded() {
         format!("{}{}", "{% if 1 %}".repeat(10_000), "{% endif %}".repeat(10_000)),
         format!("{}{}", "{% for i in [1] %}".repeat(10_000), "{% endfor %}".repeat(10_000)),
         format!("{{{{ '{}' | from_json }}}}", "[".repeat(100_000)),
+        format!("{{{{ '{}' | from_yaml }}}}", "[".repeat(100_000)),
+        format!("{{{{ '{}' | from_yaml }}}}", "- ".repeat(100_000)),
+        format!("{{{{ 1 | json_query('{}') }}}}", "[".repeat(100_000)),
+        format!("{{{{ 1 | json_query('{}') }}}}", "a.".repeat(100_000)),
+        format!("{{{{ 1 | json_query('{}a') }}}}", "!".repeat(100_000)),
     ];
     for text in texts {
         refused(&text);
