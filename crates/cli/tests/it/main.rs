@@ -15,6 +15,7 @@ mod e2e_support;
 mod e2e_sweeps;
 mod reference;
 mod runs;
+mod saved_plans;
 mod usage;
 mod watching;
 
