@@ -32,8 +32,13 @@ impl Stage {
 
     /// Puts a content of the store under a name, with a mode.
     pub(crate) fn put(&self, blobs: &dyn Blobs, id: &BlobId, name: &str, mode: u32) -> Result<(), Failure> {
+        self.write(&blobs.read(id)?, name, mode)
+    }
+
+    /// Puts a content under a name, with a mode.
+    pub(crate) fn write(&self, content: &[u8], name: &str, mode: u32) -> Result<(), Failure> {
         let path = self.path(name);
-        let done = fs::write(&path, blobs.read(id)?).and_then(|()| permit(&path, mode));
+        let done = fs::write(&path, content).and_then(|()| permit(&path, mode));
         done.map_err(|error| io(name, &error))
     }
 

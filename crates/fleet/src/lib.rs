@@ -23,6 +23,7 @@ mod blob;
 mod failure;
 mod jinja;
 mod local;
+mod varfiles;
 mod words;
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{Cancel, Error, expand};
@@ -62,6 +62,13 @@ impl Context<'_> {
     /// The path that a parameter means: `~` and `$NAME` expanded, relative to `cwd`.
     pub(crate) fn path(&self, text: &str) -> PathBuf {
         self.cwd.join(expand::path(text, self.env))
+    }
+
+    /// Sleeps, but not past the moment at which the run has to end.
+    pub(crate) fn sleep(&self, length: Duration) -> Result<(), Error> {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        self.cancel.wait_timeout(left.map_or(length, |left| left.min(length)));
+        self.alive()
     }
 
     /// Ends the run where it has to end; loops over many files ask before each.

@@ -48,8 +48,10 @@ pub use cancel::Cancel;
 pub use context::{Context, Progress, Silent, Stream};
 pub use error::{Error, ParamError};
 pub use modules::{all, find};
+pub use pattern::search;
 pub use reply::{Diff, Reply};
 pub use spec::{Check, Effect, Kind, Param, Rule, Spec};
+pub use words::first_word;
 
 /// Something that a step can do on a host.
 ///

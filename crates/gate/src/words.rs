@@ -26,6 +26,22 @@ pub(crate) fn split(text: &str) -> Result<Vec<String>, &'static str> {
     Ok(words)
 }
 
+/// The first word of a command line, and the text after it as it was written; None if there is none, or its
+/// quotes are not closed.
+pub fn first_word(text: &str) -> Option<(String, &str)> {
+    let text = text.trim_start_matches([' ', '\t', '\r', '\n']);
+    let ends = text.match_indices([' ', '\t', '\r', '\n']).map(|(at, _)| at).chain([text.len()]);
+    // A space may be part of the word: the word ends at the first one where what is before it stands by itself.
+    for end in ends {
+        if let Ok(mut words) = split(&text[..end])
+            && words.len() == 1
+        {
+            return words.pop().map(|word| (word, &text[end..]));
+        }
+    }
+    None
+}
+
 /// Between double quotes a backslash escapes only itself and the quote.
 fn double(chars: &mut std::str::Chars<'_>, word: &mut String) -> Result<(), &'static str> {
     loop {
@@ -57,6 +73,17 @@ mod tests {
             ("é 'ü ö'", &["é", "ü ö"]),
         ] {
             assert_eq!(split(text).unwrap(), expected, "{text}");
+        }
+        for (text, expected) in [
+            (" a  b c", Some(("a", "  b c"))),
+            ("'a b' 'c d'", Some(("a b", " 'c d'"))),
+            ("a\\ b c", Some(("a b", " c"))),
+            ("one", Some(("one", ""))),
+            ("", None),
+            ("'a b", None),
+        ] {
+            let found = first_word(text);
+            assert_eq!(found.as_ref().map(|(word, rest)| (word.as_str(), *rest)), expected, "{text}");
         }
         for text in ["'", "a \"b", "a\\", "\"\\"] {
             assert!(split(text).is_err(), "{text}");

@@ -253,8 +253,6 @@ codes! {
     FileUnusable = "WL0906",
     /// The program's own output cannot be written.
     OutputFailed = "WL0907",
-    /// The doctor found something that needs care.
-    Unhealthy = "WL0908",
     /// There is no error with that code.
     NoSuchCode = "WL0909",
     /// The document has no task with that id.

@@ -1,4 +1,4 @@
-//! `copy` from this machine: the contents come from the store, under the names that they had.
+//! `copy` from this machine, and `unarchive` and `assemble` as well: the contents come from the store, under the names that they had.
 
 use std::path::Path;
 

@@ -4,7 +4,9 @@ mod bare;
 mod copy;
 mod long;
 mod output;
+mod script;
 mod template;
+mod vars;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -98,8 +100,10 @@ struct Work {
 fn perform(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> Result<Reply, Failure> {
     match module.spec().name {
         "assert" => call(module, bare::assert(work.input, || work.scope.clone())?, cx),
-        "copy" => copy::run(module, work, cx),
+        "assemble" | "copy" | "unarchive" => copy::run(module, work, cx),
         "debug" => call(module, bare::debug(work.input, || work.scope.clone())?, cx),
+        "include_vars" => vars::run(module, work, cx),
+        "script" => script::run(module, work, cx),
         "template" => template::run(module, work, cx),
         _ => call(module, work.input, cx),
     }

@@ -80,7 +80,7 @@ fn defaults(src: &str, params: &Map<String, Value>) -> BTreeMap<String, windlass
 
 /// A finished scope as a layer.
 #[derive(Debug)]
-struct Whole(windlass_expr::Value);
+pub(super) struct Whole(pub(super) windlass_expr::Value);
 
 impl Lookup for Whole {
     fn get(&self, name: &str) -> Option<windlass_expr::Value> {

@@ -1,9 +1,12 @@
 //! The words of native modules: from what a person wrote after one to a step of a plan.
 
 mod bare;
+mod carried;
 mod params;
+mod pause;
 mod schema;
 mod sources;
+mod vars;
 
 use serde_json::Value;
 use windlass_engine::{CompileContext, CompiledStep, StepCall, StepCompiler};
@@ -40,10 +43,15 @@ impl StepCompiler for ModuleWords {
         let good = params::lint(spec, &written, call, cx);
         let mut params = params::canonical(spec, written);
         let found = match spec.name {
+            "assemble" => carried::assemble(&mut params, call, cx),
             "assert" => bare::assert(&mut params, call, cx),
             "copy" => sources::copy(&mut params, call, cx),
             "debug" => bare::debug(&mut params, call, cx),
+            "include_vars" => vars::include(&mut params, call, cx),
+            "pause" => pause::check(&params, call, cx),
+            "script" => carried::script(&mut params, call, cx),
             "template" => sources::template(&mut params, call, cx),
+            "unarchive" => carried::unarchive(&mut params, call, cx),
             _ => true,
         };
         (good && found).then(|| CompiledStep::new(spec.name, Value::Object(params)))

@@ -64,18 +64,17 @@ pub(super) fn copy(map: &mut Map<String, Value>, call: &StepCall<'_>, cx: &Compi
     if map.get("remote_src").is_some_and(|value| !is_false(value)) {
         return true;
     }
+    whole(map, call, cx)
+}
+
+/// Reads the file or the folder that `src` names.
+pub(super) fn whole(map: &mut Map<String, Value>, call: &StepCall<'_>, cx: &CompileContext) -> bool {
     let Some(src) = known(map) else { return true };
     let modes = preserves(map);
     let links = map.get("local_follow").is_some_and(is_false);
     let span = params::value_span(call, "src");
     if !cx.is_folder(&src) {
-        return match read_as_file(&src, modes, cx) {
-            Ok(fields) => {
-                map.extend(fields);
-                true
-            }
-            Err(error) => refuse(cx, span, &src, &error),
-        };
+        return file(&src, modes, span, map, cx);
     }
     let mut folder = Folder { cx, modes, links, entries: Vec::new(), above: Vec::new() };
     match folder.read(src.trim_end_matches('/'), "") {
@@ -87,21 +86,38 @@ pub(super) fn copy(map: &mut Map<String, Value>, call: &StepCall<'_>, cx: &Compi
     }
 }
 
+/// Reads one file.
+pub(super) fn file(
+    name: &str,
+    modes: bool,
+    span: Span,
+    map: &mut Map<String, Value>,
+    cx: &CompileContext,
+) -> bool {
+    match read_as_file(name, modes, cx) {
+        Ok(fields) => {
+            map.extend(fields);
+            true
+        }
+        Err(error) => refuse(cx, span, name, &error),
+    }
+}
+
 /// Whether the mode of the source counts.
 fn preserves(map: &Map<String, Value>) -> bool {
     map.get("mode").and_then(Value::as_str) == Some("preserve")
 }
 
 /// The source, where it is known while planning.
-fn known(map: &Map<String, Value>) -> Option<String> {
+pub(super) fn known(map: &Map<String, Value>) -> Option<String> {
     map.get("src").and_then(Value::as_str).filter(|src| !params::is_template(src)).map(str::to_owned)
 }
 
-fn is_false(value: &Value) -> bool {
+pub(super) fn is_false(value: &Value) -> bool {
     jinja::truth(value) == Some(false)
 }
 
-fn refuse(cx: &CompileContext, span: Span, name: &str, error: &io::Error) -> bool {
+pub(super) fn refuse(cx: &CompileContext, span: Span, name: &str, error: &io::Error) -> bool {
     let problem = cx.problem(Code::MissingSource, span, failure::source(name, error).message);
     cx.note(match error.kind() {
         io::ErrorKind::NotFound if name.starts_with('~') => problem
@@ -217,7 +233,7 @@ fn not_utf8(path: &Path) -> io::Error {
 }
 
 /// A text that renders to itself: file names may have braces in them, and a step's input is rendered.
-fn verbatim(text: &str) -> String {
+pub(super) fn verbatim(text: &str) -> String {
     match params::is_template(text) {
         true => text.replace('{', "{{ '{' }}"),
         false => text.to_owned(),

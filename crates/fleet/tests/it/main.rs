@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests stop where something is not as it should be")]
 
+mod carried;
 mod commands;
 mod context;
 mod files;

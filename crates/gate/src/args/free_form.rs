@@ -23,6 +23,11 @@ pub(crate) fn expand(spec: &Spec, raw: Value) -> Result<Map<String, Value>, Para
         Value::Object(map) => Ok(map),
         Value::Null => Ok(Map::new()),
         Value::String(text) => match spec.free_form {
+            // Where it is no command, words that name parameters are those parameters.
+            Some(param) if param != "_raw_params" => match pairs(&text, false) {
+                Ok(map) if map.keys().all(|name| spec.param(name).is_some()) && !map.is_empty() => Ok(map),
+                _ => Ok(command(param, &text)),
+            },
             Some(param) => Ok(command(param, &text)),
             None if text.trim().is_empty() => Ok(Map::new()),
             None => pairs(&text, false).map_err(|why| {

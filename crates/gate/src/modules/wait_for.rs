@@ -57,11 +57,11 @@ impl Module for WaitFor {
             return Ok(Reply::skipped("wait_for does not wait in check mode"));
         }
         let start = Instant::now();
-        nap(seconds(args, "delay"), cx)?;
+        cx.sleep(seconds(args, "delay"))?;
         let end = start + seconds(args, "timeout");
         let found = match wait.subject {
             Subject::Time => {
-                nap(end.saturating_duration_since(Instant::now()), cx)?;
+                cx.sleep(end.saturating_duration_since(Instant::now()))?;
                 Some(Found::default())
             }
             _ => wait.until(end)?,
@@ -133,7 +133,7 @@ impl<'a> Wait<'a> {
             if left.is_zero() {
                 return Ok(None);
             }
-            nap(sleep.min(left), self.cx)?;
+            self.cx.sleep(sleep.min(left))?;
         }
     }
 
@@ -212,13 +212,6 @@ impl<'a> Wait<'a> {
 fn seconds(args: &Args, name: &str) -> Duration {
     const FOREVER: u64 = 10 * 366 * 24 * 3600;
     Duration::from_secs(u64::try_from(args.int(name)).unwrap_or_default().min(FOREVER))
-}
-
-/// Sleeps, but not past the moment at which the run has to end.
-fn nap(length: Duration, cx: &Context<'_>) -> Result<(), Error> {
-    let left = cx.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-    cx.cancel.wait_timeout(left.map_or(length, |left| left.min(length)));
-    cx.alive()
 }
 
 fn found(regex: &Regex, captures: &Captures<'_>) -> Found {

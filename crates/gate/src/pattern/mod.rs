@@ -88,6 +88,12 @@ impl Pattern {
     }
 }
 
+/// Whether a pattern as Python writes it matches anywhere in a text; or what is wrong with it.
+pub fn search(pattern: &str, text: &str) -> Result<bool, String> {
+    let flags = Flags { unicode: true, ..Flags::default() };
+    Pattern::parse(pattern, flags).map(|pattern| pattern.is_match(text.as_bytes()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -158,6 +158,7 @@ impl<'a> Trace<'a> {
                 self.begin(track, Slice::Loop(at), &self.title(at), json!({ "items": items.len() }));
             }
             Event::ApprovalAsked { prompt, .. } => {
+                self.begin_task(track, at);
                 self.begin(track, Slice::Person(at), "waits for an answer", json!({ "prompt": prompt }));
             }
             Event::ApprovalGiven { approved, by, note, .. } => {
