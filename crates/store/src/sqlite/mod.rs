@@ -76,7 +76,23 @@ fn connect(path: &Path) -> Result<Connection> {
         db.pragma_update_and_check(None, "journal_size_limit", LOG_BYTES, |_| Ok(()))?;
         Ok(db)
     };
-    open().map_err(|e| Error::database(path, e))
+    // While another process turns the log on, SQLite refuses at once instead of waiting.
+    let began = std::time::Instant::now();
+    loop {
+        match open() {
+            Err(e) if is_busy(&e) && began.elapsed() < BUSY => {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            opened => return opened.map_err(|e| Error::database(path, e)),
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+    )
 }
 
 /// Copies the database as it is at one moment, beside others that read and write it.

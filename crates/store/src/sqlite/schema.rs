@@ -73,7 +73,9 @@ pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
 /// Brings the database to the latest format, or refuses it as foreign or too new.
 pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
     let fail = |e| Error::database(path, e);
-    if check(db, path)? == VERSION {
+    // One snapshot: between two looks another process may make the database.
+    let found = check(&*db.transaction().map_err(fail)?, path)?;
+    if found == VERSION {
         return Ok(());
     }
     let change = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
