@@ -9,10 +9,11 @@ use std::time::Instant;
 
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
-use windlass_model::{At, BlobId, Code, Failure, RunId, StepId, TaskId, Usage};
+use windlass_model::{At, Become, BlobId, Code, Failure, RunId, StepId, TaskId, Usage};
 
 use crate::cleanup::CleanupStack;
 use crate::progress::Progress;
+use crate::secret::{Secret, Secrets};
 use crate::state::StateView;
 
 /// A future that an action returns.
@@ -113,6 +114,8 @@ pub struct StepContext {
     pub step: StepId,
     /// The host that the step is for.
     pub host: Arc<str>,
+    /// Where it is done, which `delegate_to` may make another host.
+    pub target: Target,
     /// Where in the plan that is.
     pub at: At,
     /// The number of this attempt, from 1.
@@ -140,6 +143,60 @@ pub struct StepContext {
     /// What is taken back when the run ends. What has to be taken back even after a crash is registered as
     /// data, and made only when that is done.
     pub cleanup: CleanupStack,
+}
+
+/// Where a step is done, and as whom.
+#[derive(Clone)]
+pub struct Target {
+    /// The host's name in the inventory.
+    pub host: Arc<str>,
+    /// Whether it is this machine.
+    pub local: bool,
+    /// The host's variables, those of its connection among them; none for a host without an inventory.
+    pub vars: windlass_expr::Value,
+    /// As whom, where the document says so; otherwise the host's variables do.
+    pub role: Become,
+    passwords: Arc<Secrets>,
+}
+
+impl Target {
+    /// A place with its passwords, which are secrets named by [`Target::secret_name`].
+    pub fn new(
+        host: Arc<str>,
+        local: bool,
+        vars: windlass_expr::Value,
+        role: Become,
+        passwords: Arc<Secrets>,
+    ) -> Self {
+        Self { host, local, vars, role, passwords }
+    }
+
+    /// This machine, without an inventory.
+    pub fn here() -> Self {
+        Self::new(
+            windlass_model::LOCALHOST.into(),
+            true,
+            windlass_expr::from_json(&Value::Null),
+            Become::default(),
+            Arc::default(),
+        )
+    }
+
+    /// A variable of the host that holds a password: those are in no plan and in no expression.
+    pub fn password(&self, variable: &str) -> Option<&Secret> {
+        self.passwords.get(&Self::secret_name(&self.host, variable))
+    }
+
+    /// How the secret is called that a host's variable holds.
+    pub fn secret_name(host: &str, variable: &str) -> String {
+        format!("inventory:{host}:{variable}")
+    }
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Target").field("host", &self.host).field("local", &self.local).finish_non_exhaustive()
+    }
 }
 
 /// Whether a run changes anything, and what it shows.

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use windlass_model::{BlobId, Plan, Source};
+use windlass_model::{Become, BlobId, Plan, Source};
 
 use crate::capability::Capability;
 use crate::cleanup::CleanupStack;
-use crate::{Error, Invoker};
+use crate::{Error, Hosts, Invoker};
 
 /// What was asked for, whoever asked: the command line, the HTTP API or a Rust caller.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +40,12 @@ pub struct Request {
     pub fail_fast: Option<bool>,
     /// Overrides of the document's policy, where given.
     pub max_parallelism: Option<u32>,
+    /// The hosts that there are besides this machine.
+    pub hosts: Option<Arc<dyn Hosts>>,
+    /// How many hosts a task works on at once, where it does not say.
+    pub chunk: Option<u32>,
+    /// As whom steps run on hosts, where they do not say.
+    pub role: Become,
     /// Who asks.
     pub invoker: Invoker,
 }

@@ -53,6 +53,7 @@ pub mod cleanup;
 mod compile;
 pub(crate) mod dispatch;
 mod error;
+mod hosts;
 mod invoker;
 pub mod lifecycle;
 mod phase;
@@ -66,7 +67,7 @@ pub mod state;
 mod vars;
 
 pub use action::{
-    Action, ActionFuture, Actions, BeforeFuture, Blobs, Call, Effect, Mode, Output, StepContext,
+    Action, ActionFuture, Actions, BeforeFuture, Blobs, Call, Effect, Mode, Output, StepContext, Target,
 };
 pub use backend::{Backend, BackendKey, Backends, Compiled, Document, Loaded, Request};
 pub use builtin::Noop;
@@ -76,6 +77,7 @@ pub use cleanup::{CleanupHandlers, CleanupJournal, CleanupReport, CleanupStack};
 pub use compile::{CompileContext, CompiledStep, StepCall, StepCompiler, Words};
 pub use dispatch::Stop;
 pub use error::Error;
+pub use hosts::Hosts;
 pub use invoker::Invoker;
 pub use lifecycle::Lifecycle;
 pub use phase::Phase;

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Map, Value as Json};
 use windlass_expr::{Lookup, References, Scope, ScopeBuilder, Value, Vars, from_json, render_tree};
-use windlass_model::{Plan, Step, Task};
+use windlass_model::{Inventory, Known, Plan, Step, Task};
 
 /// How deep variables may refer to variables.
 const MAX_DEPTH: u8 = 20;
@@ -172,6 +172,8 @@ impl Lookup for TaskResults {
 /// Calls `visit` with every text of a plan that may hold an expression.
 fn for_each_text(plan: &Plan, visit: &mut impl FnMut(&str)) {
     each_in_map(&plan.vars, visit);
+    each_in_map(&plan.inventory.common, visit);
+    plan.inventory.hosts.values().for_each(|host| each_in_map(&host.vars, visit));
     plan.stages.iter().for_each(|stage| each_in_map(&stage.vars, visit));
     for task in &plan.tasks {
         if let Some(more) = &task.more {
@@ -186,6 +188,8 @@ fn for_each_text(plan: &Plan, visit: &mut impl FnMut(&str)) {
 fn each_of_step(step: &Step, visit: &mut impl FnMut(&str)) {
     each_in(&step.input, visit);
     let Some(more) = &step.more else { return };
+    more.delegate_to.iter().for_each(|text| visit(text));
+    more.role.iter().filter_map(|role| role.user.as_ref()).for_each(|text| visit(text));
     let conditions =
         [more.changed_when.as_ref(), more.failed_when.as_ref(), more.until.as_ref().map(|u| &u.conditions)];
     more.when.iter().chain(conditions.into_iter().flatten().flatten()).for_each(|text| visit(text));
@@ -212,9 +216,85 @@ fn each_in(value: &Json, visit: &mut impl FnMut(&str)) {
 /// Names that a strand of steps has gathered: registered results and facts.
 pub(crate) type Registers = Arc<BTreeMap<String, Value>>;
 
+/// The variables and groups of the inventory's hosts, each host's as one layer.
+#[derive(Debug, Default)]
+struct Fleet {
+    common: Option<Layer>,
+    hosts: BTreeMap<Arc<str>, Host>,
+}
+
+/// One host of the inventory.
+#[derive(Debug, Default)]
+struct Host {
+    vars: Option<Layer>,
+    /// What is told of it besides its variables.
+    names: Arc<BTreeMap<String, Value>>,
+}
+
+impl Fleet {
+    fn new(inventory: &Inventory) -> Self {
+        let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (group, hosts) in &inventory.groups {
+            for host in hosts.iter().filter(|_| &**group != "all") {
+                groups.entry(host).or_default().push(group);
+            }
+        }
+        let host = |(name, known): (&Arc<str>, &Known)| {
+            let groups = groups.get(&**name).cloned().unwrap_or_default();
+            let short = name.split('.').next().unwrap_or(name);
+            let mut names = BTreeMap::from([
+                ("inventory_hostname".to_owned(), Value::from(name.clone())),
+                ("inventory_hostname_short".to_owned(), Value::from(short)),
+                (
+                    "group_names".to_owned(),
+                    groups.into_iter().map(|group| Value::from(group.to_owned())).collect(),
+                ),
+            ]);
+            if !known.local {
+                names.insert("ansible_host".to_owned(), Value::from(name.clone()));
+            }
+            (name.clone(), Host { vars: Layer::new(&known.vars), names: Arc::new(names) })
+        };
+        Self { common: Layer::new(&inventory.common), hosts: inventory.hosts.iter().map(host).collect() }
+    }
+
+    /// The layers of one host, strongest first.
+    fn layers(&self, name: &Arc<str>) -> impl Iterator<Item = Layer> {
+        let known = self.hosts.get(name);
+        let own = known.and_then(|host| host.vars.clone());
+        let common = known.and(self.common.clone());
+        let names = known.map_or_else(
+            || Arc::new(BTreeMap::from([("inventory_hostname".to_owned(), Value::from(name.clone()))])),
+            |host| host.names.clone(),
+        );
+        own.into_iter().chain(common).chain([Layer::Plain(names)])
+    }
+
+    /// The variables of one host as a value.
+    fn host(&self, name: &Arc<str>) -> Value {
+        scope_of(&Arc::new(self.layers(name).collect()), 0)
+    }
+}
+
+/// `hostvars`: each host's variables by its name.
+#[derive(Debug)]
+struct HostVars(Arc<Fleet>);
+
+impl Lookup for HostVars {
+    fn get(&self, name: &str) -> Option<Value> {
+        let (name, _) = self.0.hosts.get_key_value(name)?;
+        Some(self.0.host(name))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.hosts.keys().map(|name| name.to_string()).collect()
+    }
+}
+
 /// What is the same for every step of a run.
 #[derive(Debug)]
 pub(crate) struct World {
+    fleet: Arc<Fleet>,
     /// The names with a meaning of their own.
     specials: Arc<dyn Lookup>,
     run_vars: Option<Layer>,
@@ -237,12 +317,23 @@ impl World {
     pub(crate) fn new(plan: &Plan, mut specials: BTreeMap<String, Value>) -> Self {
         let results = Arc::new(TaskResults::new(plan));
         specials.insert("tasks".into(), Scope::builder().layer(results.clone()).build());
+        let fleet = Arc::new(Fleet::new(&plan.inventory));
+        specials.insert("hostvars".into(), Scope::builder().layer(Arc::new(HostVars(fleet.clone()))).build());
+        let names = |hosts: &Vec<Arc<str>>| hosts.iter().cloned().map(Value::from).collect::<Value>();
+        let groups = plan.inventory.groups.iter().map(|(name, hosts)| (name.to_string(), names(hosts)));
+        specials.insert("groups".into(), Value::from(groups.collect::<BTreeMap<String, Value>>()));
         Self {
+            fleet,
             specials: Arc::new(specials),
             run_vars: Layer::new(&plan.vars),
             stage_vars: plan.stages.iter().map(|stage| Layer::new(&stage.vars)).collect(),
             results,
         }
+    }
+
+    /// The variables of a host of the inventory: how it is reached is among them.
+    pub(crate) fn host(&self, name: &Arc<str>) -> Value {
+        self.fleet.host(name)
     }
 
     /// The scope of a place. `own` names win over all others, those of `below` over none but the run's own.
@@ -264,8 +355,7 @@ impl World {
         layers.extend(place.task.stage.and_then(|stage| self.stage_vars[stage as usize].clone()));
         layers.extend(self.run_vars.clone());
         layers.extend(below.map(Layer::Plain));
-        let host = BTreeMap::from([("inventory_hostname".to_owned(), Value::from(place.host.clone()))]);
-        layers.push(Layer::Plain(Arc::new(host)));
+        layers.extend(self.fleet.layers(place.host));
         layers.push(Layer::Plain(self.specials.clone()));
         let stack = Arc::new(layers);
         let vars = scope_of(&stack, 0);

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 use windlass_engine::Words;
 
 use crate::document::keywords::{
-    BLOCK, BUDGET, DEED, DOCUMENT, INCLUDE, INCLUDE_FILE, Key, Kind, LOOP_CONTROL, OWN_WORDS, POLICY, RETRY,
-    SECRET, SHARED, STAGE, STAGE_POLICY, STEP, TASK,
+    BLOCK, BUDGET, CHUNK, DEED, DOCUMENT, INCLUDE, INCLUDE_FILE, Key, Kind, LOOP_CONTROL, OWN_WORDS, POLICY,
+    RETRY, SECRET, SHARED, STAGE, STAGE_POLICY, STEP, TASK,
 };
 
 /// The schema of a document whose steps have these words.
@@ -29,6 +29,7 @@ fn definitions(words: &Words) -> Value {
         "stage_policy": object(&[STAGE_POLICY], &[]),
         "retry": object(&[RETRY], &[]),
         "budget": object(&[BUDGET], &[]),
+        "chunk": {"anyOf": [{"type": "integer", "minimum": 1}, object(&[CHUNK], &["size"])]},
         "loop_control": object(&[LOOP_CONTROL], &[]),
         "secret": secret,
         "stage": object(&[STAGE], &["name"]),

@@ -80,7 +80,7 @@ codes! {
     /// A variable has a name with a meaning of its own.
     ReservedName = "WL0208",
     /// A document names hosts, and there is no inventory.
-    NoFleet = "WL0209",
+    NoInventory = "WL0209",
     /// A key of Ansible's is not supported.
     NotYet = "WL0210",
     /// Two steps of a task have one id.
@@ -177,6 +177,10 @@ codes! {
     JournalLost = "WL0639",
     /// What a step did cannot be taken back.
     CannotUndo = "WL0640",
+    /// No host of the inventory has this name.
+    NoHost = "WL0641",
+    /// A host could not be reached.
+    Unreachable = "WL0642",
     /// A file or folder of the state cannot be used.
     StateUnusable = "WL0701",
     /// No space is left for the store.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::{
-    BadPlan, Block, Inputs, PLAN_VERSION, Plan, Policy, SecretRef, Stage, StageName, Step, StepId, StepMore,
-    Task, TaskId, TaskMore,
+    BadPlan, Block, Inputs, Inventory, PLAN_VERSION, Plan, Policy, SecretRef, Stage, StageName, Step, StepId,
+    StepMore, Task, TaskId, TaskMore,
 };
 
 /// The host that stands for this machine.
@@ -31,6 +31,8 @@ pub struct Draft {
     pub secrets: BTreeMap<String, SecretRef>,
     /// What was read from outside.
     pub inputs: Inputs,
+    /// What is known of hosts.
+    pub inventory: Inventory,
     /// The stages.
     pub stages: Vec<Stage>,
     /// The tasks.
@@ -129,6 +131,7 @@ impl Draft {
             vars: self.vars,
             secrets: self.secrets,
             inputs: self.inputs,
+            inventory: self.inventory,
             hosts,
             host_sets,
             stages: self.stages,

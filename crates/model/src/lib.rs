@@ -9,6 +9,7 @@ pub mod digest;
 mod draft;
 mod event;
 mod id;
+mod inventory;
 mod money;
 mod outcome;
 mod plan;
@@ -24,6 +25,7 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use draft::{Draft, LOCALHOST, TaskDraft};
 pub use event::{At, CleanupEntry, Event, Fragment, Record, RunStatus, Scope, TaskEnd, Verdict};
 pub use id::{BadId, MAX_ID, PlanId, RunId, StageName, StepId, TaskId};
+pub use inventory::{Become, Inventory, Known, Rollout};
 pub use money::{Budget, Cost, Money, Usage};
 pub use outcome::{Detail, Failure, Outcome, Status};
 pub use plan::{

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Budget, StageName, StepId, TaskId};
+use crate::{Become, Budget, Inventory, Rollout, StageName, StepId, TaskId};
 
 /// The version of the plan's format that this program writes.
 pub const PLAN_VERSION: u32 = 1;
@@ -38,6 +38,9 @@ pub struct Plan {
     /// What was read from outside while planning: each name with what it had.
     #[serde(default, skip_serializing_if = "is_default")]
     pub inputs: Inputs,
+    /// What is known of hosts; empty where everything runs on this machine.
+    #[serde(default, skip_serializing_if = "Inventory::is_empty")]
+    pub inventory: Inventory,
     /// Every host that a step may touch, sorted.
     pub hosts: Vec<Arc<str>>,
     /// Sets of hosts, as indices into `hosts`; tasks name a set, so that a thousand hosts are stored once.
@@ -255,6 +258,9 @@ pub struct TaskMore {
     /// Its policy: time-out and retry.
     #[serde(default, skip_serializing_if = "is_default")]
     pub policy: Policy,
+    /// How it goes over its hosts.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub rollout: Rollout,
     /// Its tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -345,6 +351,15 @@ pub struct StepMore {
     /// The step's own variables.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub vars: Map<String, Value>,
+    /// As whom it runs on its host.
+    #[serde(default, rename = "become", skip_serializing_if = "Option::is_none")]
+    pub role: Option<Become>,
+    /// The host that does it in place of the task's own; may be a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegate_to: Option<String>,
+    /// Whether the first host alone does it; the others have its result.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub run_once: bool,
     /// How long one attempt may take, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,

@@ -1,6 +1,7 @@
 //! Begins an attempt at a step: its condition, its parameters, its budget, its start.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 use windlass_expr::{Value, render_tree};
@@ -11,7 +12,7 @@ use super::scope::{expression, first_false};
 use super::strand::{Doing, StrandKey};
 use super::work::Pace;
 use super::{Course, Dispatcher};
-use crate::action::{Call, Effect};
+use crate::action::{Call, Effect, Target};
 use crate::vars::is_templated;
 
 /// The action that asks a person. The engine does it itself: nothing runs while it waits.
@@ -24,6 +25,7 @@ pub(super) const FORCED_CLEANUP_MS: u64 = 5_000;
 pub(super) struct Prepared {
     input: Json,
     environment: BTreeMap<String, String>,
+    target: Target,
     scope: Value,
     reserved: Option<Usage>,
 }
@@ -95,6 +97,7 @@ impl Dispatcher {
             };
             environment.insert(name.clone(), text);
         }
+        let target = this.target(key, step, &make)?;
         let action = this.config.actions.get(&step.action).cloned();
         let reserved = match &action {
             Some(action) => action.estimate(&Call::new(&input, this.config.mode.check, &make))?,
@@ -108,7 +111,39 @@ impl Dispatcher {
                 .permanent());
         }
         let scope = make();
-        Ok(Some(Prepared { input, environment, scope, reserved }))
+        Ok(Some(Prepared { input, environment, target, scope, reserved }))
+    }
+
+    /// Where a step is done, and as whom. A host that the inventory does not know can be no target, unless it
+    /// is this machine.
+    pub(super) fn target(
+        &self,
+        key: StrandKey,
+        step: &Step,
+        scope: &dyn Fn() -> Value,
+    ) -> Result<Target, Failure> {
+        let text = |what: &str, text: &str| {
+            let text = Json::String(text.to_owned());
+            let value = if is_templated(&text) {
+                render_tree(&text, &scope()).map_err(|error| expression(what, &error))?
+            } else {
+                text
+            };
+            Ok::<_, Failure>(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        };
+        let (more, inventory) = (step.more(), &self.plan.inventory);
+        let host: Arc<str> = match &more.delegate_to {
+            Some(name) => text("delegate_to", name)?.into(),
+            None => self.host_of(key).clone(),
+        };
+        if !inventory.is_empty() && !inventory.hosts.contains_key(&host) && !is_this_machine(&host) {
+            let message = format!("no host of the inventory is called {host:?}");
+            return Err(Failure::new(Code::NoHost, message).permanent());
+        }
+        let mut role = more.role.clone().unwrap_or_default();
+        role.user = role.user.map(|user| text("become_user", &user)).transpose()?;
+        let vars = self.world.host(&host);
+        Ok(Target::new(host.clone(), inventory.is_local(&host), vars, role, self.config.secrets.clone()))
     }
 
     pub(super) fn launch(
@@ -134,15 +169,14 @@ impl Dispatcher {
             }
         }
         let deed = self.deed(at, &*action);
-        let stage = self.plan.tasks[key.0 as usize].stage;
-        self.running += 1;
-        self.ready.started(stage);
+        self.count_start(key);
         let limit_ms = self.limit(key, step);
         self.orders.push(Order::Start(Box::new(Start {
             at,
             attempt,
             action,
             host: self.host_of(key).clone(),
+            target: prepared.target,
             input: prepared.input,
             scope: prepared.scope,
             environment: prepared.environment,
@@ -189,4 +223,9 @@ impl Dispatcher {
             |name: &String| scopes.iter().any(|s| self.state.values.contains_key(&(*s, name.clone())));
         step.more().consumes.iter().filter(|name| !there(name)).cloned().collect()
     }
+}
+
+/// The names that this machine has without an inventory.
+fn is_this_machine(host: &str) -> bool {
+    matches!(host, "localhost" | "127.0.0.1" | "::1")
 }

@@ -68,10 +68,9 @@ impl Dispatcher {
     }
 
     pub(super) fn wake_for_end(&mut self, key: StrandKey) {
-        let stage = self.plan.tasks[key.0 as usize].stage;
         let Some(strand) = self.strands.get_mut(&key) else {
             // It was begun by an earlier driver, and not yet by this one.
-            return self.ready.push(key, stage);
+            return self.queue(key);
         };
         strand.doing = Doing::Ready;
         if strand.early && matches!(self.course, Course::Closing { .. }) {
@@ -80,7 +79,7 @@ impl Dispatcher {
             let fresh = Strand::restore(key, task, &self.state);
             self.strands.insert(key, fresh);
         }
-        self.ready.push(key, stage);
+        self.queue(key);
     }
 
     /// Ends a strand's body before its time; what always runs is next.
@@ -151,6 +150,7 @@ impl Dispatcher {
                 self.block(task, why);
                 continue;
             }
+            self.stop_rolling(task, why);
             for (key, doing) in active {
                 if doing == Doing::Running {
                     let at = self.strand(key).at();

@@ -81,6 +81,7 @@ impl Dispatcher {
         }
         let failed = strand.walk.failed && !early;
         self.leave_out(key, omitted);
+        self.wake_followers(key);
         if failed {
             self.fail_fast(key);
         }

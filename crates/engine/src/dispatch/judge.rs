@@ -30,8 +30,7 @@ impl Dispatcher {
         {
             return;
         }
-        self.running -= 1;
-        self.ready.stopped(self.plan.tasks[key.0 as usize].stage);
+        self.count_stop(key);
         let succeeded = done.result.as_ref().is_ok_and(|output| !output.failed);
         // An attempt that failed leaves nothing behind in the run's state.
         for (scope, name, value) in done.writes.into_iter().filter(|_| succeeded) {

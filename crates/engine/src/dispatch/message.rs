@@ -8,7 +8,7 @@ use windlass_expr::Value;
 use windlass_model::{At, Event, Failure, Scope, Verdict};
 
 use super::strand::StrandKey;
-use crate::action::{Action, Output};
+use crate::action::{Action, Output, Target};
 
 /// How a run is stopped on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,6 +100,7 @@ pub(crate) struct Start {
     pub attempt: u32,
     pub action: Arc<dyn Action>,
     pub host: Arc<str>,
+    pub target: Target,
     pub input: Json,
     pub scope: Value,
     pub environment: BTreeMap<String, String>,

@@ -7,6 +7,7 @@
 //!
 //! * `walk` is the way through a task's steps; a `strand` is one task on one host, on that way.
 //! * `work` takes a strand up to where it must wait; `attempt` and `repeat` begin steps and loops on it.
+//! * `rollout` takes a task over many hosts.
 //! * `judge` says what came of an attempt, `finish` ends the step, `task` the task.
 //! * `undo` takes back what a failed transaction, or a whole run, did.
 //! * `closing` ends a run before its time; `idle` ends it in its own, or says who it waits for.
@@ -20,6 +21,7 @@ mod judge;
 mod message;
 mod ready;
 mod repeat;
+mod rollout;
 mod scope;
 #[cfg(test)]
 mod sim;
@@ -43,11 +45,12 @@ use windlass_model::{
 pub(crate) use attempt::APPROVE;
 pub use message::Stop;
 pub(crate) use message::{Deed, Finished, Input, Order, Start, Timer};
-use ready::Ready;
+use ready::{Lane, Ready};
 use strand::{Doing, Strand, StrandKey, Strands};
 
 use crate::action::{Actions, Mode};
 use crate::redact::Redactor;
+use crate::secret::Secrets;
 use crate::state::Values;
 use crate::vars::World;
 
@@ -59,11 +62,13 @@ const QUANTUM: usize = 1024;
 pub(crate) struct Config {
     pub actions: Actions,
     pub mode: Mode,
-    /// How many steps run at once.
+    /// How many steps run at once on this machine.
     pub parallelism: usize,
     /// What expressions see besides variables: `run`, `env`, `secrets`, ….
     pub specials: BTreeMap<String, Value>,
     pub redactor: Arc<Redactor>,
+    /// The run's secrets: passwords of hosts are among them.
+    pub secrets: Arc<Secrets>,
     /// What is done about steps in doubt that say `on_doubt: hold`.
     pub in_doubt: Option<Verdict>,
     /// The state of the jitter's random numbers.
@@ -106,8 +111,17 @@ pub(crate) struct Dispatcher {
     open_tasks: usize,
     ready: Ready,
     strands: Strands,
-    /// Strands whose step an executor has.
+    /// Strands whose step an executor has, and how many of them work on this machine.
     running: usize,
+    running_here: usize,
+    /// For each host of the plan, whether it is this machine.
+    is_here: Vec<bool>,
+    /// Tasks that go over their hosts bit by bit.
+    rolls: BTreeMap<u32, rollout::Roll>,
+    /// Hosts that a task lost, by the task and the host's index in the plan.
+    lost: BTreeSet<(u32, u32)>,
+    /// Tasks of which more hosts failed than may.
+    too_many: BTreeSet<u32>,
     /// Strands that wait for a key of the run's state.
     wanting: BTreeSet<StrandKey>,
     /// Tasks that ended, and whose dependents have not been told.
@@ -141,6 +155,11 @@ impl Dispatcher {
             ready: Ready::new(limits),
             strands: Strands::new(),
             running: 0,
+            running_here: 0,
+            is_here: plan.hosts.iter().map(|host| plan.inventory.is_local(host)).collect(),
+            rolls: BTreeMap::new(),
+            lost: BTreeSet::new(),
+            too_many: BTreeSet::new(),
             wanting: BTreeSet::new(),
             ended: Vec::new(),
             batch: Vec::new(),
@@ -178,6 +197,7 @@ impl Dispatcher {
         self.waiting =
             plan.tasks.iter().map(|t| t.needs.iter().filter(|&&n| open(n)).count() as u32).collect();
         self.open_tasks = self.state.tasks.iter().filter(|task| task.end.is_none()).count();
+        self.lost = self.find_lost();
         if let Some(timeout) = plan.policy.timeout_ms {
             let began = self.state.started_at.unwrap_or(self.now);
             // A resumed run has its whole time again: the clock stood while it was interrupted.
@@ -225,10 +245,7 @@ impl Dispatcher {
             if self.broken.is_some() || matches!(self.course, Course::Leaving(_) | Course::Ended) {
                 return false;
             }
-            if self.running >= self.config.parallelism {
-                return false;
-            }
-            match self.ready.pop() {
+            match self.ready.pop(self.running_here < self.config.parallelism) {
                 Some(key) => self.work(key),
                 None if self.running > 0 => return false,
                 None if !self.idle() => return false,
@@ -312,11 +329,38 @@ impl Dispatcher {
     }
 
     fn wake(&mut self, key: StrandKey) {
-        let stage = self.plan.tasks[key.0 as usize].stage;
         if let Some(strand) = self.strands.get_mut(&key) {
             strand.doing = Doing::Ready;
-            self.ready.push(key, stage);
+            self.queue(key);
         }
+    }
+
+    /// Puts a strand into the queue of those that could go on.
+    fn queue(&mut self, key: StrandKey) {
+        self.ready.push(key, self.lane(key));
+    }
+
+    /// What bounds a strand.
+    fn lane(&self, key: StrandKey) -> Lane {
+        let task = &self.plan.tasks[key.0 as usize];
+        let host = self.plan.hosts_of(task)[key.1 as usize];
+        if self.is_here[host as usize] { Lane::Here(task.stage) } else { Lane::There }
+    }
+
+    /// An executor gets a strand's step.
+    fn count_start(&mut self, key: StrandKey) {
+        let lane = self.lane(key);
+        self.running += 1;
+        self.running_here += usize::from(lane != Lane::There);
+        self.ready.started(lane);
+    }
+
+    /// An executor is done with a strand's step.
+    fn count_stop(&mut self, key: StrandKey) {
+        let lane = self.lane(key);
+        self.running -= 1;
+        self.running_here -= usize::from(lane != Lane::There);
+        self.ready.stopped(lane);
     }
 
     fn answer(&mut self, at: At, approved: bool, by: String, note: String) {

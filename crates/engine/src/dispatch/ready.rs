@@ -1,14 +1,30 @@
 //! Who is next: strands that could go on, in the order of their ids, held back by the limits of their stages.
+//!
+//! Limits count what this machine does. What a strand does on a host of a fleet is bounded by its task's
+//! window, so those strands pass every limit here.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::strand::StrandKey;
 
+/// What bounds a strand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lane {
+    /// It works here, under the limit of its stage, if it has one.
+    Here(Option<u32>),
+    /// It works on a host of a fleet.
+    There,
+}
+
+/// A queue by the order of ids.
+type Queue = BinaryHeap<Reverse<(StrandKey, Lane)>>;
+
 /// Strands that could go on.
 #[derive(Debug)]
 pub(crate) struct Ready {
-    queue: BinaryHeap<Reverse<(StrandKey, Option<u32>)>>,
+    here: Queue,
+    there: Queue,
     stages: Vec<Stage>,
 }
 
@@ -25,44 +41,66 @@ impl Ready {
     pub(crate) fn new(limits: Vec<Option<u32>>) -> Self {
         let stage =
             |limit: Option<u32>| Stage { limit: limit.unwrap_or(u32::MAX), running: 0, held_back: vec![] };
-        Self { queue: BinaryHeap::new(), stages: limits.into_iter().map(stage).collect() }
+        Self {
+            here: BinaryHeap::new(),
+            there: BinaryHeap::new(),
+            stages: limits.into_iter().map(stage).collect(),
+        }
     }
 
-    pub(crate) fn push(&mut self, key: StrandKey, stage: Option<u32>) {
-        self.queue.push(Reverse((key, stage)));
+    pub(crate) fn push(&mut self, key: StrandKey, lane: Lane) {
+        let queue = if lane == Lane::There { &mut self.there } else { &mut self.here };
+        queue.push(Reverse((key, lane)));
     }
 
-    /// The first by id that its stage lets through.
-    pub(crate) fn pop(&mut self) -> Option<StrandKey> {
-        while let Some(Reverse((key, stage))) = self.queue.pop() {
-            match stage.map(|s| &mut self.stages[s as usize]) {
+    /// The first by id that its stage lets through; where this machine has no room, of those that need none.
+    pub(crate) fn pop(&mut self, room_here: bool) -> Option<StrandKey> {
+        loop {
+            let there_first = match (self.there.peek(), self.here.peek()) {
+                (Some(Reverse((there, _))), Some(Reverse((here, _)))) => !room_here || there < here,
+                (there, _) => there.is_some(),
+            };
+            if there_first {
+                return self.there.pop().map(|Reverse((key, _))| key);
+            }
+            if !room_here {
+                return None;
+            }
+            let Reverse((key, lane)) = self.here.pop()?;
+            match self.stage(lane) {
                 Some(stage) if stage.running >= stage.limit => stage.held_back.push(key),
                 _ => return Some(key),
             }
         }
-        None
     }
 
-    /// A step of a stage begins to run.
-    pub(crate) fn started(&mut self, stage: Option<u32>) {
-        if let Some(stage) = stage {
-            self.stages[stage as usize].running += 1;
+    fn stage(&mut self, lane: Lane) -> Option<&mut Stage> {
+        match lane {
+            Lane::Here(stage) => stage.map(|stage| &mut self.stages[stage as usize]),
+            Lane::There => None,
         }
     }
 
-    /// A step of a stage has ended: one that was held back may try again.
-    pub(crate) fn stopped(&mut self, stage: Option<u32>) {
-        let Some(index) = stage else { return };
-        let stage = &mut self.stages[index as usize];
+    /// A step begins to run.
+    pub(crate) fn started(&mut self, lane: Lane) {
+        if let Some(stage) = self.stage(lane) {
+            stage.running += 1;
+        }
+    }
+
+    /// A step has ended: one that its stage held back may try again.
+    pub(crate) fn stopped(&mut self, lane: Lane) {
+        let Some(stage) = self.stage(lane) else { return };
         stage.running -= 1;
         for key in std::mem::take(&mut stage.held_back) {
-            self.queue.push(Reverse((key, Some(index))));
+            self.here.push(Reverse((key, lane)));
         }
     }
 
     /// Forgets one task.
     pub(crate) fn forget(&mut self, task: u32) {
-        self.queue.retain(|Reverse((key, _))| key.0 != task);
+        self.here.retain(|Reverse((key, _))| key.0 != task);
+        self.there.retain(|Reverse((key, _))| key.0 != task);
         self.stages.iter_mut().for_each(|stage| stage.held_back.retain(|key| key.0 != task));
     }
 
@@ -70,8 +108,35 @@ impl Ready {
     pub(crate) fn clear(&mut self) -> Vec<StrandKey> {
         let held = self.stages.iter_mut().flat_map(|stage| std::mem::take(&mut stage.held_back));
         let mut keys: Vec<StrandKey> = held.collect();
-        keys.extend(std::mem::take(&mut self.queue).into_iter().map(|Reverse((key, _))| key));
+        let queued = std::mem::take(&mut self.here).into_iter().chain(std::mem::take(&mut self.there));
+        keys.extend(queued.map(|Reverse((key, _))| key));
         keys.sort_unstable();
         keys
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_machine_lets_through_who_works_elsewhere() {
+        let mut ready = Ready::new(vec![Some(1)]);
+        ready.push((1, 0), Lane::Here(None));
+        ready.push((2, 0), Lane::There);
+        ready.push((0, 0), Lane::Here(Some(0)));
+        assert_eq!(ready.pop(false), Some((2, 0)));
+        assert_eq!(ready.pop(false), None);
+        assert_eq!((ready.pop(true), ready.pop(true), ready.pop(true)), (Some((0, 0)), Some((1, 0)), None));
+    }
+
+    #[test]
+    fn a_stage_holds_back_who_passes_its_limit() {
+        let mut ready = Ready::new(vec![Some(1)]);
+        ready.started(Lane::Here(Some(0)));
+        ready.push((0, 0), Lane::Here(Some(0)));
+        assert_eq!(ready.pop(true), None);
+        ready.stopped(Lane::Here(Some(0)));
+        assert_eq!(ready.pop(true), Some((0, 0)));
     }
 }

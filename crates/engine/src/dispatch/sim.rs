@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use windlass_model::{
-    At, Block, Code, Draft, Event, Failure, Loop, OnDoubt, Phase, Plan, Record, Retry, RetryOn, RunState,
-    RunStatus, Scope, Stage, StageName, Status, Step, StepId, Strategy, TaskDraft, TaskId, Until, Verdict,
+    At, Block, Code, Draft, Event, Failure, Inventory, Known, Loop, OnDoubt, Phase, Plan, Record, Retry,
+    RetryOn, Rollout, RunState, RunStatus, Scope, Stage, StageName, Status, Step, StepId, Strategy,
+    TaskDraft, TaskId, Until, Verdict,
 };
 
 use super::{Config, Deed, Dispatcher, Finished, Input, Order, Stop, Timer};
@@ -84,6 +85,7 @@ fn step(dice: &mut Dice, n: u64) -> Step {
         if dice.chance(10) {
             more.on_doubt = OnDoubt::Hold;
         }
+        more.run_once = dice.chance(10);
         more.register = dice.chance(30).then(|| "seen".into());
     })
 }
@@ -130,8 +132,10 @@ fn plan(dice: &mut Dice) -> Plan {
         if stages > 0 && dice.chance(50) {
             task.stage = Some(draft.stages[dice.below(stages) as usize].name.clone());
         }
-        if dice.chance(20) {
-            task.hosts = vec!["a".into(), "b".into()];
+        if dice.chance(40) {
+            let hosts = 1 + dice.below(6);
+            task.hosts = (0..hosts).map(|n| format!("h{n}").into()).collect();
+            task.more.rollout = rollout(dice);
         }
         if dice.chance(10) {
             task.more.when = vec!["false".into()];
@@ -142,7 +146,17 @@ fn plan(dice: &mut Dice) -> Plan {
         }
         draft.tasks.push(task);
     }
+    let known = |n| (format!("h{n}").into(), Known { local: n % 2 == 0, ..Known::default() });
+    draft.inventory = Inventory::new((0..6).map(known).collect(), Default::default());
     draft.finish().unwrap()
+}
+
+fn rollout(dice: &mut Dice) -> Rollout {
+    Rollout {
+        window: dice.chance(40).then(|| 1 + dice.below(3) as u32),
+        serial: if dice.chance(30) { vec![1, 2] } else { vec![] },
+        max_fail_percentage: dice.chance(40).then(|| dice.below(90) as u32),
+    }
 }
 
 fn dispatcher(
@@ -168,6 +182,7 @@ fn build(state: RunState, held: Option<Verdict>, now: u64, seed: u64, undo: bool
         parallelism: 1 + (seed % 5) as usize,
         specials: Default::default(),
         redactor: Default::default(),
+        secrets: Default::default(),
         in_doubt: held,
         seed,
         pid: 1,
@@ -222,6 +237,20 @@ impl World {
                 }
                 Order::Wake { at, timer } => self.timers.push((at, timer)),
             }
+        }
+        self.check_windows();
+    }
+
+    /// No task works on more hosts at once than its window has room for.
+    fn check_windows(&self) {
+        for (index, task) in self.plan.tasks.iter().enumerate() {
+            let Some(window) = task.more().rollout.window else { continue };
+            let mine = |running: &&Running| {
+                running.at.task == index as u32 && !matches!(running.deed, Deed::Undo(_))
+            };
+            let busy: BTreeSet<u32> =
+                self.running.iter().filter(mine).map(|running| running.at.host).collect();
+            assert!(busy.len() <= window as usize, "{busy:?} in a window of {window}\n{}", self.tail(&[]));
         }
     }
 

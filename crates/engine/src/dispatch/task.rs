@@ -34,13 +34,10 @@ impl Dispatcher {
     }
 
     pub(super) fn enqueue(&mut self, task: u32) {
-        let hosts = self.hosts_left[task as usize];
-        if hosts == 0 {
+        if self.hosts_left[task as usize] == 0 {
             self.end_task(task);
         }
-        for host in 0..hosts {
-            self.ready.push((task, host), self.plan.tasks[task as usize].stage);
-        }
+        self.roll_out(task);
         self.start_stage(task);
     }
 
@@ -81,9 +78,10 @@ impl Dispatcher {
         // The last step that ran tells what `outputs` are evaluated over.
         let strand = self.strands.get_mut(&key).expect("a strand that is done was worked on");
         strand.doing = Doing::Parked;
-        let left = &mut self.hosts_left[key.0 as usize];
-        *left -= 1;
-        if *left == 0 {
+        let failed = strand.walk.failed;
+        self.hosts_left[key.0 as usize] -= 1;
+        self.rolled(key, failed);
+        if self.hosts_left[key.0 as usize] == 0 {
             self.end_task(key.0);
         }
     }
@@ -92,7 +90,14 @@ impl Dispatcher {
     pub(super) fn end_task(&mut self, task: u32) {
         let hosts = self.plan.hosts_of(&self.plan.tasks[task as usize]).len() as u32;
         let strands: Vec<_> = (0..hosts).filter_map(|host| self.strands.remove(&(task, host))).collect();
-        let failed = strands.iter().any(|strand| strand.walk.failed);
+        let left_out = |strand: &Strand| !strand.walk.failed && self.lost_before(strand.key).is_some();
+        if !strands.is_empty() && strands.iter().all(left_out) {
+            let why = self.lost_before(strands[0].key);
+            return self.finish_task(task, TaskEnd::Blocked, why, None, None);
+        }
+        let lost = strands.iter().filter(|strand| strand.walk.failed).count();
+        self.rolls.remove(&task);
+        let failed = self.too_many.contains(&task) || lost > 0 && !self.is_tolerated(task, lost);
         if failed && self.is_transaction(task) && self.begin_undo(Scope::Task(task), self.failure_of(task)) {
             return;
         }
@@ -112,8 +117,9 @@ impl Dispatcher {
             let reason = self.first_reason(task);
             return self.finish_task(task, end, reason, None, None);
         }
+        let told = (lost > 0).then(|| format!("{lost} of {hosts} hosts failed"));
         match self.outputs(task, &strands) {
-            Ok(outputs) => self.finish_task(task, end, None, outputs, None),
+            Ok(outputs) => self.finish_task(task, end, told, outputs, None),
             Err(error) => {
                 self.finish_task(task, TaskEnd::Failed, Some(error.message.clone()), None, Some(error));
             }
@@ -228,7 +234,7 @@ impl Dispatcher {
             return Ok(None);
         }
         let mut by_host = Map::new();
-        for strand in strands {
+        for strand in strands.iter().filter(|strand| !strand.walk.failed) {
             let last = strand.last.and_then(|step| {
                 let at = At { step, ..strand.at().whole() };
                 self.state.step(at)?.outcome()

@@ -136,13 +136,22 @@ impl Dispatcher {
             Some(strand) => self.strands.insert(key, strand),
             None => self.strands.remove(&key),
         };
+        let target = match self.target(key, step, &|| scope.clone()) {
+            Ok(target) => target,
+            Err(error) => {
+                let error = Box::new(error);
+                self.passes[pass].error.get_or_insert_with(|| (*error).clone());
+                return self.emit(Event::StepUndone { at, error: Some(error) });
+            }
+        };
         self.passes[pass].current = Some(at);
-        self.running += 1;
+        self.count_start(key);
         self.orders.push(Order::Start(Box::new(Start {
             at,
             attempt: self.state.step(at).map_or(1, |run| run.attempts),
             action,
             host: self.host_of(key).clone(),
+            target,
             input: serde_json::Value::Null,
             scope,
             environment: BTreeMap::new(),
@@ -155,7 +164,7 @@ impl Dispatcher {
 
     /// An executor has taken a step back, or could not.
     pub(super) fn undone(&mut self, done: Finished) {
-        self.running -= 1;
+        self.count_stop((done.at.task, done.at.host));
         let Some(pass) = self.passes.iter_mut().find(|pass| pass.current == Some(done.at)) else { return };
         pass.current = None;
         let error = match done.result {

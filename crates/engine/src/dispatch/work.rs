@@ -65,6 +65,13 @@ impl Dispatcher {
         let plan = self.plan.clone();
         let task = &plan.tasks[key.0 as usize];
         let (now, more) = (self.now, task.more());
+        if let Some(why) = self.lost_before(key).filter(|_| self.course == Course::Going) {
+            self.block_host(key, &why);
+            let strand = self.strand(key);
+            strand.walk.cursor = task.steps.len() as u32;
+            self.strand_done(key);
+            return false;
+        }
         let strand = self.strand(key);
         if let Some(timeout) = more.policy.timeout_ms {
             strand.deadline = Some(now + timeout);
@@ -102,6 +109,7 @@ impl Dispatcher {
         let strand = self.strand(key);
         strand.walk.cursor = task.steps.len() as u32;
         strand.walk.failed = failed;
+        self.wake_followers(key);
         self.strand_done(key);
         false
     }
@@ -150,8 +158,36 @@ impl Dispatcher {
                 self.finish(key, Outcome::skipped(left_out(step)));
                 Pace::On
             }
+            _ if step.more().run_once && key.1 > 0 => self.follow(key, at),
             _ if step.more().repeat.is_some() && at.item.is_none() => self.next_item(key, step),
             _ => self.attempt(key, at, step),
+        }
+    }
+
+    /// A step that the first host does for all: the others wait for it and have its result.
+    fn follow(&mut self, key: StrandKey, at: At) -> Pace {
+        match self.state.step(At { host: 0, ..at }).and_then(|run| run.outcome()) {
+            Some(outcome) => {
+                self.finish(key, Outcome { duration_ms: 0, ..outcome });
+                Pace::On
+            }
+            None => {
+                self.wanting.insert(key);
+                self.wait_as(key, Doing::Wanting)
+            }
+        }
+    }
+
+    /// Wakes who waits for what the first host of a task does for all.
+    pub(super) fn wake_followers(&mut self, key: StrandKey) {
+        let task = &self.plan.tasks[key.0 as usize];
+        if key.1 > 0 || self.wanting.is_empty() || !task.steps.iter().any(|step| step.more().run_once) {
+            return;
+        }
+        let keys: Vec<StrandKey> = self.wanting.range((key.0, 1)..=(key.0, u32::MAX)).copied().collect();
+        for key in keys {
+            self.wanting.remove(&key);
+            self.wake(key);
         }
     }
 

@@ -55,6 +55,7 @@ impl Surroundings {
             task: task.id.clone(),
             step: step.id.clone(),
             host: start.host,
+            target: start.target,
             at: start.at,
             attempt: start.attempt,
             input: start.input,

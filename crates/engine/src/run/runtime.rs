@@ -360,6 +360,7 @@ impl Runtime {
             parallelism: plan.policy.max_parallelism.map_or(self.0.parallelism, |n| n.max(1) as usize),
             specials: specials(&plan, &id, &options, mode),
             redactor: redactor.clone(),
+            secrets: options.secrets.clone(),
             in_doubt: options.in_doubt,
             seed: random(),
             pid: std::process::id(),

@@ -9,4 +9,5 @@ mod leftovers;
 mod lifecycle;
 mod regression_engine;
 mod regression_state;
+mod rollout;
 mod saved;

@@ -168,6 +168,7 @@ impl World {
             step: StepId::new("s").unwrap(),
             host: "localhost".into(),
             at,
+            target: windlass_engine::Target::here(),
             attempt: 1,
             input,
             scope,

@@ -4,6 +4,7 @@ mod answer;
 mod declared;
 mod deed;
 mod graph;
+mod hosts;
 mod layer;
 mod paths;
 mod place;
@@ -24,7 +25,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use windlass_engine::{CompileContext, Compiled, Error, Request, Words};
-use windlass_model::{Code, Diagnostic, Diagnostics, Draft, Inputs, Intent, Plan, Source, Stage, StageName};
+use windlass_model::{
+    Code, Diagnostic, Diagnostics, Draft, Inputs, Intent, Inventory, Plan, Source, Stage, StageName,
+};
 
 use crate::document::{Document, Named, Placed, Written};
 use declared::Declared;
@@ -48,6 +51,9 @@ pub(super) struct Cx<'a> {
     run: Rc<Layer<'a>>,
     stages: Vec<Rc<Layer<'a>>>,
     declared: Declared<'a>,
+    /// What is known of hosts, and every name that some of them gives a value.
+    inventory: Inventory,
+    host_vars: BTreeSet<String>,
     /// Every name that some step registers.
     registered: BTreeSet<&'a str>,
     problems: Problems,
@@ -72,6 +78,9 @@ pub(crate) fn compile(
     tell_extra(&extra, &problems);
     let graph = Graph::new(document, &problems);
     let declared = Declared::new(document, &graph, &request.extra_vars);
+    let inventory = request.hosts.as_ref().map(|hosts| hosts.inventory()).unwrap_or_default();
+    let names = inventory.hosts.values().flat_map(|host| host.vars.keys());
+    let host_vars = names.chain(inventory.common.keys()).cloned().collect();
     let mut cx = Cx {
         document,
         request,
@@ -82,6 +91,8 @@ pub(crate) fn compile(
         extra: Rc::new(Layer::new(&extra, 0)),
         run: Rc::new(Layer::new(&document.vars, 0)),
         stages: document.stages.iter().map(|stage| Rc::new(Layer::new(&stage.vars, 0))).collect(),
+        inventory,
+        host_vars,
         registered: declared.registered.clone(),
         declared,
         graph,
@@ -112,6 +123,7 @@ impl<'a> Cx<'a> {
         draft.policy.fail_fast = self.request.fail_fast.or(draft.policy.fail_fast);
         draft.policy.max_parallelism = self.request.max_parallelism.or(draft.policy.max_parallelism);
         draft.secrets = document.secrets.clone();
+        draft.inventory = self.inventory.clone();
         draft.vars = self.run_vars();
         draft.stages = self.draft_stages();
         draft.tasks = (0..self.graph.tasks.len()).filter_map(|task| self.task(task)).collect();

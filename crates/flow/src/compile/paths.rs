@@ -18,6 +18,7 @@ const LIVE: &[&str] = &[
     "groups",
     "group_names",
     "inventory_hostname",
+    "inventory_hostname_short",
     "ansible_check_mode",
     "omit",
 ];
@@ -53,7 +54,9 @@ impl<'a> Cx<'a> {
         match look.view.find(name) {
             Found::Live => Uses { live: true, ..Uses::default() },
             Found::Var(var) => self.answer(look.view, var, name).uses.clone(),
-            Found::Unknown if guarded || look.lenient => Uses { live: true, ..Uses::default() },
+            Found::Unknown if guarded || look.lenient || self.is_host_var(name) => {
+                Uses { live: true, ..Uses::default() }
+            }
             Found::Unknown => {
                 let mut uses = Uses { live: true, ..Uses::default() };
                 match at {

@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 
 use serde_json::{Map, Value};
-use windlass_model::{Code, Intent, Loop, Step as Planned, StepMore, Until};
+use windlass_model::{Become, Code, Intent, Loop, Step as Planned, StepMore, Until};
 
 use super::layer::View;
 use super::problems::problem;
-use super::steps::{Around, Strand};
+use super::steps::{Around, Strand, over};
 use super::task::{merged, sorted};
 use super::texts::Look;
 use crate::document::{Condition, Repeat, Step, millis};
@@ -72,12 +72,24 @@ impl<'a> Strand<'_, 'a> {
             failed_when: step.failed_when.as_ref().map(all),
             ignore_errors: around.ignore_errors.unwrap_or_default(),
             no_log: around.no_log.unwrap_or_default(),
+            role: self.role(around),
+            delegate_to: around.delegate_to.map(|(written, space)| {
+                let look = Look { view, space, lenient: false, argv: false };
+                self.cx.text(look, written)
+            }),
+            run_once: around.run_once.unwrap_or_default(),
             timeout_ms: step.timeout.map(millis),
             retry: step.retry,
             on_doubt: around.on_doubt.unwrap_or_default(),
             tags: sorted(&around.tags),
             ..StepMore::default()
         }
+    }
+
+    /// As whom the step runs; the command line has the last word where documents have none.
+    fn role(&self, around: &Around<'a>) -> Option<Become> {
+        let role = over(&around.role, &self.cx.request.role);
+        (role != Become::default()).then_some(role)
     }
 
     fn when(&self, around: &Around<'a>, view: &View<'a>) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use windlass_model::{Block as Range, Code, Location, OnDoubt, Step, StepId};
+use windlass_model::{Become, Block as Range, Code, Location, OnDoubt, Step, StepId};
 
 use super::Cx;
 use super::declared::results;
@@ -22,6 +22,9 @@ pub(super) struct Around<'a> {
     pub no_log: Option<bool>,
     pub on_doubt: Option<OnDoubt>,
     pub chdir: Option<(&'a Value, usize)>,
+    pub role: Become,
+    pub delegate_to: Option<(&'a Value, usize)>,
+    pub run_once: Option<bool>,
 }
 
 impl<'a> Around<'a> {
@@ -33,6 +36,9 @@ impl<'a> Around<'a> {
         self.no_log = shared.no_log.or(self.no_log);
         self.on_doubt = shared.on_doubt.or(self.on_doubt);
         self.chdir = shared.chdir.as_ref().map(|chdir| (chdir, space)).or(self.chdir);
+        self.role = over(&shared.role, &self.role);
+        self.delegate_to = shared.place.delegate_to.as_ref().map(|name| (name, space)).or(self.delegate_to);
+        self.run_once = shared.place.run_once.or(self.run_once);
     }
 
     /// What a step or a block has, within this.
@@ -42,6 +48,15 @@ impl<'a> Around<'a> {
         inner.vars.add(&shared.vars, space);
         inner.inherit(shared, space);
         inner
+    }
+}
+
+/// As whom a step runs, where the nearer word wins.
+pub(super) fn over(near: &Become, far: &Become) -> Become {
+    Become {
+        on: near.on.or(far.on),
+        user: near.user.clone().or_else(|| far.user.clone()),
+        method: near.method.clone().or_else(|| far.method.clone()),
     }
 }
 

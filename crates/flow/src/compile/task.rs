@@ -33,7 +33,9 @@ impl<'a> Cx<'a> {
         let when = self.task_when(place, &self.task_view(number, &outer, Rc::default()));
         let outputs = self.outputs(number, place, &outer);
         let (body, cleanup, blocks) = self.strand(number, place, &outer);
+        let (hosts, rollout) = self.hosts(place.task, place.space, &own);
         let more = TaskMore {
+            rollout,
             description: self.description(place, &own),
             when,
             vars,
@@ -46,6 +48,7 @@ impl<'a> Cx<'a> {
             tags: sorted(&base(place).tags),
         };
         let mut draft = TaskDraft::new(place.id.clone()?);
+        draft.hosts = hosts;
         draft.stage = place.stage.and_then(|stage| self.stage_name(stage));
         draft.needs = place.needs.iter().filter_map(|&need| self.graph.tasks[need].id.clone()).collect();
         draft.body = body;

@@ -3,16 +3,11 @@
 use windlass_model::Code;
 use windlass_yaml::{Map, Reader};
 
-const PARTLY: &str = "steps run as the user who runs windlass, on this machine";
+const PARTLY: &str = "say it in the inventory: `ansible_connection`, `ansible_user`";
 
 const KEYS: &[(&str, &str)] = &[
-    ("become", PARTLY),
-    ("become_user", PARTLY),
-    ("become_method", PARTLY),
     ("connection", PARTLY),
     ("remote_user", PARTLY),
-    ("delegate_to", PARTLY),
-    ("run_once", PARTLY),
     ("gather_facts", "read the environment through `env.NAME`, or register what a command says"),
     ("notify", "make a later step of it with `when: <registered>.changed`"),
     ("listen", "make a later step of it with `when: <registered>.changed`"),
@@ -29,7 +24,6 @@ const KEYS: &[(&str, &str)] = &[
     ("async", "tasks that do not need each other run at the same time; use `timeout` to bound one"),
     ("poll", "tasks that do not need each other run at the same time; use `timeout` to bound one"),
     ("throttle", "use `max_parallelism` of the policy or of a stage"),
-    ("serial", "use `max_parallelism` of the policy or of a stage"),
     ("any_errors_fatal", "use `fail_fast` of the policy or of a stage"),
     ("ignore_unreachable", "use `ignore_errors`"),
     ("check_mode", "run the whole document with `--check`"),
@@ -47,12 +41,6 @@ const KEYS: &[(&str, &str)] = &[
 
 /// Refuses keys of Ansible's that have no meaning here.
 pub(super) fn refuse(reader: &Reader, map: &mut Map<'_, '_>) {
-    if let Some(span) = map.key_span("hosts") {
-        let problem =
-            reader.problem(Code::NoFleet, span, "`hosts` is not supported yet: steps run on this machine");
-        reader.note(problem.hint("remove it; fleets come with an inventory"));
-        map.node("hosts");
-    }
     for (key, hint) in KEYS {
         if let Some(span) = map.key_span(key) {
             reader.note(reader.problem(Code::NotYet, span, format!("`{key}` is not supported")).hint(*hint));
@@ -63,5 +51,5 @@ pub(super) fn refuse(reader: &Reader, map: &mut Map<'_, '_>) {
 
 /// What to do instead of a word of Ansible's.
 pub(super) fn known(key: &str) -> bool {
-    key == "hosts" || KEYS.iter().any(|(name, _)| *name == key)
+    KEYS.iter().any(|(name, _)| *name == key)
 }

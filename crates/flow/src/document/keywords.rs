@@ -129,6 +129,11 @@ pub(crate) const SHARED: &[Key] = &[
         "What happens when it is not known whether a step ran: it runs again, or a person decides.",
     ),
     key("chdir", Kind::Text, "The folder that commands run in."),
+    key("become", Kind::Bool, "Whether to become another user on the host."),
+    key("become_user", Kind::Text, "The user to become; `root` by default."),
+    key("become_method", Kind::Choice(super::rollout::METHODS), "By what means; `sudo` by default."),
+    key("delegate_to", Kind::Text, "The host that does it in place of the task's own."),
+    key("run_once", Kind::Bool, "Whether the first host alone does it; the others have its result."),
 ];
 
 /// The keys of a task, besides those that are shared.
@@ -143,6 +148,10 @@ pub(crate) const TASK: &[Key] = &[
         Kind::Def("retry"),
         "When and how a failed step of it is tried again; after any failure by default.",
     ),
+    key("hosts", Kind::Texts, "The hosts that it is for, as a pattern; this machine by default."),
+    key("chunk", Kind::Def("chunk"), "How many hosts are worked on at once; 10 by default."),
+    key("serial", Kind::Any, "Batches of hosts that wait for each other: `5`, `30%`, or a list."),
+    key("max_fail_percentage", Kind::Whole(0), "The share of hosts that may fail without failing the task."),
     key("steps", Kind::ListOf("step"), "What it does, one after another."),
     key("cleanup", Kind::ListOf("step"), "What always runs at its end, the last one first."),
     key("outputs", Kind::Names, "What it hands on, from the fields of its last result."),
@@ -175,6 +184,16 @@ pub(crate) const DEED: &[Key] = &[
     key("failed_when", Kind::Condition, "When it counts as failed."),
     key("creates", Kind::Text, "A path; a command does not run where it exists."),
     key("removes", Kind::Text, "A path; a command does not run where it does not exist."),
+];
+
+/// The keys of `chunk` where it is not a number.
+pub(crate) const CHUNK: &[Key] = &[
+    key("size", Kind::Whole(1), "How many hosts."),
+    key(
+        "mode",
+        Kind::Choice(&["window", "barrier"]),
+        "Whether a host begins when another is done, or when its whole chunk is.",
+    ),
 ];
 
 /// The keys of `loop_control`.

@@ -7,6 +7,7 @@ mod include;
 pub(crate) mod keywords;
 mod policy;
 mod read;
+mod rollout;
 mod secrets;
 mod step;
 mod task;
@@ -17,12 +18,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_model::{BlobId, Location, OnDoubt, Policy, Retry, SecretRef, Source};
+use windlass_model::{Become, BlobId, Location, OnDoubt, Policy, Retry, SecretRef, Source};
 use windlass_yaml::Node;
 
 pub(crate) use condition::Condition;
 pub(crate) use policy::millis;
 pub(crate) use read::read;
+pub(crate) use rollout::{Rollout, Where};
 pub(crate) use vars::is_name;
 
 /// A value with its place.
@@ -102,6 +104,7 @@ pub(crate) struct Task {
     pub shared: Shared,
     pub timeout: Option<Duration>,
     pub retry: Option<Retry>,
+    pub rollout: Rollout,
     pub body: Vec<Item>,
     pub cleanup: Vec<Item>,
     pub outputs: Named,
@@ -120,6 +123,8 @@ pub(crate) struct Shared {
     pub no_log: Option<bool>,
     pub on_doubt: Option<OnDoubt>,
     pub chdir: Option<Written>,
+    pub role: Become,
+    pub place: Where,
 }
 
 /// An element of a list of steps.

@@ -7,7 +7,9 @@ use windlass_yaml::{Kind, Map, Node, Reader, Text};
 
 use super::keywords::{BLOCK, DEED, INCLUDE, Key, SHARED, STEP};
 use super::read::{File, cut, short};
-use super::{Item, Placed, Repeat, Shared, Step, Until, Written, condition, elsewhere, policy, vars};
+use super::{
+    Item, Placed, Repeat, Shared, Step, Until, Where, Written, condition, elsewhere, policy, rollout, vars,
+};
 
 /// How deep blocks and includes may stand in each other. It bounds the recursion over them.
 const MAX_DEPTH: u32 = 32;
@@ -245,6 +247,11 @@ impl File<'_> {
                 .choice("on_doubt", &[("rerun", OnDoubt::Rerun), ("hold", OnDoubt::Hold)])
                 .map(|word| word.value),
             chdir: self.written(map, "chdir"),
+            role: rollout::role(reader, map),
+            place: Where {
+                delegate_to: self.written(map, "delegate_to"),
+                run_once: map.bool("run_once").map(|flag| flag.value),
+            },
         }
     }
 

@@ -6,7 +6,7 @@ use windlass_yaml::{Map, Node};
 use super::keywords::{DEED, SHARED, TASK};
 use super::read::File;
 use super::step::opening;
-use super::{Entry, Item, Placed, Shared, Task, elsewhere, policy, vars};
+use super::{Entry, Item, Placed, Shared, Task, elsewhere, policy, rollout, vars};
 
 impl File<'_> {
     /// A task, or an include that brings in tasks.
@@ -31,6 +31,7 @@ impl File<'_> {
             shared,
             timeout: map.duration("timeout").map(|timeout| timeout.value),
             retry: policy::retry(reader, &mut map, RetryOn::Any),
+            rollout: rollout::read(reader, &mut map),
             body: Vec::new(),
             cleanup: self.steps(&mut map, "cleanup"),
             outputs: vars::named(reader, &mut map, "outputs"),

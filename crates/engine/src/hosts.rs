@@ -1,0 +1,20 @@
+//! The hosts that a request is about, as who reads inventories gives them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use windlass_model::{BlobId, Inventory};
+
+/// An inventory: backends ask it which hosts a pattern means, and plans take what they need to know of hosts.
+pub trait Hosts: fmt::Debug + Send + Sync {
+    /// The hosts that a pattern means, in the inventory's order, without those that the request's limit leaves
+    /// out. The error says what is wrong with the pattern.
+    fn select(&self, pattern: &str) -> Result<Vec<Arc<str>>, String>;
+
+    /// What a plan keeps of it: no password is among that.
+    fn inventory(&self) -> Inventory;
+
+    /// What it was read from: each file with the hash of its content.
+    fn files(&self) -> BTreeMap<String, BlobId>;
+}

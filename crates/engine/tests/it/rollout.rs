@@ -1,0 +1,241 @@
+//! Tasks over many hosts: windows, batches, hosts that are lost on the way, one host for all, another host.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use windlass_engine::{
+    Action, ActionFuture, Compiled, Output, RunOptions, Runtime, StepContext, Stop, Target,
+};
+use windlass_model::{
+    Draft, Failure, Inventory, Known, Rollout, RunState, RunStatus, Status, Step, StepId, TaskDraft, TaskEnd,
+    TaskId,
+};
+
+/// Notes who works at once and where.
+#[derive(Default)]
+struct Probe {
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    busy: BTreeSet<String>,
+    most: usize,
+    order: Vec<String>,
+    targets: Vec<(String, String)>,
+}
+
+impl Action for Probe {
+    fn name(&self) -> &str {
+        "probe"
+    }
+
+    fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a> {
+        Box::pin(async move {
+            let host = step.host.to_string();
+            {
+                let mut seen = self.seen.lock().unwrap();
+                seen.busy.insert(host.clone());
+                seen.most = seen.most.max(seen.busy.len());
+                seen.order.push(format!("{}@{host}", step.task));
+                seen.targets.push((host.clone(), step.target.host.to_string()));
+            }
+            tokio::time::sleep(Duration::from_millis(step.input["ms"].as_u64().unwrap_or(5))).await;
+            self.seen.lock().unwrap().busy.remove(&host);
+            let bad = step.input["fail"].as_array().is_some_and(|names| names.contains(&json!(host)));
+            if bad {
+                return Err(Failure::new(windlass_model::Code::StepFailed, "asked to").permanent());
+            }
+            let local = step.target.local;
+            let port = step.target.vars.get_attr("port").ok().filter(|port| !port.is_undefined());
+            let port = port.and_then(|port| port.as_i64());
+            Ok(Output::ok(true).with("at", host).with("local", local).with("port", json!(port)))
+        })
+    }
+}
+
+fn name(n: usize) -> Arc<str> {
+    format!("h{n}").into()
+}
+
+/// Hosts `h0` and up, which are elsewhere.
+fn inventory(hosts: usize) -> Inventory {
+    let known = |n: usize| {
+        let vars = json!({"port": 8000 + n, "domain": "example"});
+        (name(n), Known { vars: vars.as_object().unwrap().clone(), local: false })
+    };
+    let all: Vec<Arc<str>> = (0..hosts).map(name).collect();
+    let groups = BTreeMap::from([("all".into(), all.clone()), ("web".into(), all[..hosts / 2].to_vec())]);
+    Inventory::new((0..hosts).map(known).collect(), groups)
+}
+
+fn step(id: &str, input: Value) -> Step {
+    Step::new(StepId::new(id).unwrap(), "probe", input)
+}
+
+fn task(id: &str, hosts: usize, rollout: Rollout, steps: Vec<Step>) -> TaskDraft {
+    let mut task = TaskDraft::new(TaskId::new(id).unwrap());
+    task.hosts = (0..hosts).map(name).collect();
+    task.more.rollout = rollout;
+    task.body = steps;
+    task
+}
+
+fn plan(hosts: usize, tasks: Vec<TaskDraft>) -> Compiled {
+    let mut draft = Draft::new("case", "workflow/dag");
+    draft.inventory = inventory(hosts);
+    draft.tasks = tasks;
+    let plan = draft.finish().unwrap();
+    Compiled { plan, root: "/".into(), blobs: BTreeMap::new(), warnings: Vec::new() }
+}
+
+async fn run(compiled: Compiled) -> (Arc<RunState>, Arc<Probe>) {
+    let probe = Arc::new(Probe::default());
+    let runtime = Runtime::builder().action(probe.clone()).parallelism(1).build().unwrap();
+    let run = runtime.start(compiled, RunOptions::default()).unwrap();
+    let state = run.wait().await.unwrap().state;
+    (state, probe)
+}
+
+fn statuses(state: &RunState, task: &str) -> Vec<Option<Status>> {
+    let task = state.plan().task(task).unwrap();
+    let hosts = state.plan().hosts_of(&state.plan().tasks[task as usize]).len() as u32;
+    (0..hosts).map(|host| state.steps_on(task, host)[0].status()).collect()
+}
+
+fn end(state: &RunState, task: &str) -> Option<TaskEnd> {
+    state.tasks[state.plan().task(task).unwrap() as usize].end
+}
+
+#[tokio::test]
+async fn a_window_bounds_hosts_and_parallelism_does_not() {
+    let rollout = Rollout { window: Some(3), ..Rollout::default() };
+    let (state, probe) = run(plan(12, vec![task("t", 12, rollout, vec![step("s", json!({}))])])).await;
+    assert_eq!(state.status, RunStatus::Completed);
+    let seen = probe.seen.lock().unwrap();
+    assert_eq!(seen.most, 3, "three at once, although this machine may do but one step at a time");
+    assert_eq!(seen.order.len(), 12);
+}
+
+#[tokio::test]
+async fn a_window_slides_past_a_slow_host() {
+    let rollout = Rollout { window: Some(2), ..Rollout::default() };
+    let slow = json!({"ms": "{{ 300 if inventory_hostname == 'h0' else 1 }}"});
+    let (state, probe) = run(plan(6, vec![task("t", 6, rollout, vec![step("s", slow)])])).await;
+    assert_eq!(state.status, RunStatus::Completed);
+    assert_eq!(probe.seen.lock().unwrap().order, ["t@h0", "t@h1", "t@h2", "t@h3", "t@h4", "t@h5"]);
+}
+
+#[tokio::test]
+async fn batches_wait_for_each_other_and_a_batch_that_failed_is_the_last() {
+    let rollout = Rollout { serial: vec![1, 2], ..Rollout::default() };
+    let steps = vec![step("s", json!({"fail": ["h1", "h2"]}))];
+    let (state, probe) = run(plan(6, vec![task("t", 6, rollout, steps)])).await;
+    assert_eq!(state.status, RunStatus::Failed);
+    assert_eq!(probe.seen.lock().unwrap().order, ["t@h0", "t@h1", "t@h2"]);
+    let skipped = Some(Status::Skipped);
+    let (ok, failed) = (Some(Status::Changed), Some(Status::Failed));
+    assert_eq!(
+        statuses(&state, "t"),
+        [ok, failed, failed, skipped, skipped, skipped],
+        "every host has a result"
+    );
+}
+
+#[tokio::test]
+async fn hosts_that_may_fail_are_lost_to_what_comes_later_and_nothing_else_is() {
+    let rollout = Rollout { max_fail_percentage: Some(30), ..Rollout::default() };
+    let first = task("first", 4, rollout, vec![step("s", json!({"fail": ["h2"]}))]);
+    let mut then = task("then", 4, Rollout::default(), vec![step("s", json!({}))]);
+    then.needs = vec![TaskId::new("first").unwrap()];
+    let mut last = task("last", 4, Rollout::default(), vec![step("s", json!({}))]);
+    last.needs = vec![TaskId::new("then").unwrap()];
+    let (state, probe) = run(plan(4, vec![first, then, last])).await;
+    assert_eq!(state.status, RunStatus::Completed);
+    assert_eq!(end(&state, "first"), Some(TaskEnd::Completed));
+    let (ok, skipped) = (Some(Status::Changed), Some(Status::Skipped));
+    assert_eq!(statuses(&state, "then"), [ok, ok, skipped, ok]);
+    assert_eq!(statuses(&state, "last"), [ok, ok, skipped, ok]);
+    assert!(!probe.seen.lock().unwrap().order.iter().any(|at| at == "last@h2"));
+}
+
+#[tokio::test]
+async fn too_many_failures_stop_a_rollout_and_every_host_has_a_result() {
+    let rollout = Rollout { window: Some(1), max_fail_percentage: Some(20), ..Rollout::default() };
+    let steps = vec![step("s", json!({"fail": ["h0", "h1"]}))];
+    let (state, probe) = run(plan(5, vec![task("t", 5, rollout, steps)])).await;
+    assert_eq!(end(&state, "t"), Some(TaskEnd::Failed));
+    assert_eq!(probe.seen.lock().unwrap().order, ["t@h0", "t@h1"], "one of five may fail, two may not");
+    assert!(statuses(&state, "t").iter().all(Option::is_some));
+}
+
+#[tokio::test]
+async fn the_first_host_does_it_for_all() {
+    let once = step("once", json!({})).with(|more| {
+        more.run_once = true;
+        more.register = Some("seen".into());
+    });
+    let then = step("then", json!({"fail": "{{ ['h1'] if seen.at != 'h0' else [] }}"}));
+    let rollout = Rollout { window: Some(2), ..Rollout::default() };
+    let (state, probe) = run(plan(4, vec![task("t", 4, rollout, vec![once, then])])).await;
+    assert_eq!(state.status, RunStatus::Completed);
+    assert_eq!(probe.seen.lock().unwrap().order.len(), 5, "once, and four times what comes after");
+}
+
+#[tokio::test]
+async fn another_host_does_it_and_its_own_variables_say_how_it_is_reached() {
+    let there = step("there", json!({})).with(|more| {
+        more.delegate_to = Some("{{ groups['web'][0] }}".into());
+        more.register = Some("seen".into());
+    });
+    let here = step("here", json!({})).with(|more| {
+        more.delegate_to = Some("localhost".into());
+        more.register = Some("home".into());
+    });
+    let check = step(
+        "check",
+        json!({
+            "fail": "{{ [] if seen.port == 8000 and not seen.local and home.local and port == 8001 and \
+                     hostvars['h0'].port == 8000 and domain == 'example' and group_names == [] else ['h1'] }}"
+        }),
+    );
+    let mut one = task("t", 2, Rollout::default(), vec![there, here, check]);
+    one.hosts = vec![name(1)];
+    let (state, probe) = run(plan(2, vec![one])).await;
+    assert_eq!(state.status, RunStatus::Completed, "{:?}", state.tasks[0].detail);
+    let targets: Vec<_> = probe.seen.lock().unwrap().targets.iter().map(|(_, at)| at.clone()).collect();
+    assert_eq!(targets, ["h0", "localhost", "h1"]);
+}
+
+#[tokio::test]
+async fn a_host_that_nobody_knows_is_no_target() {
+    let lost = step("lost", json!({})).with(|more| more.delegate_to = Some("nowhere".into()));
+    let (state, _) = run(plan(2, vec![task("t", 1, Rollout::default(), vec![lost])])).await;
+    let error = state.tasks[0].detail.as_ref().and_then(|detail| detail.error.clone()).unwrap();
+    assert_eq!(error.code, windlass_model::Code::NoHost);
+}
+
+#[tokio::test]
+async fn a_rollout_that_was_stopped_goes_on_where_it_stood() {
+    let rollout = Rollout { window: Some(2), ..Rollout::default() };
+    let compiled = plan(6, vec![task("t", 6, rollout, vec![step("s", json!({"ms": 60}))])]);
+    let probe = Arc::new(Probe::default());
+    let runtime = Runtime::builder().action(probe.clone()).build().unwrap();
+    let run = runtime.start(compiled, RunOptions::default()).unwrap();
+    tokio::time::sleep(Duration::from_millis(90)).await;
+    run.stop(Stop::Drain, "test");
+    let state = run.wait().await.unwrap().state;
+    assert_eq!(state.status, RunStatus::Interrupted);
+    let before = probe.seen.lock().unwrap().order.len();
+    assert!(before < 6, "it was stopped on the way");
+    let run = runtime.resume(run.id(), RunOptions::default()).unwrap();
+    assert_eq!(run.wait().await.unwrap().state.status, RunStatus::Completed);
+    assert_eq!(probe.seen.lock().unwrap().order.len(), 6, "no host twice");
+}
+
+#[test]
+fn a_password_is_named_by_its_host_and_variable() {
+    assert_eq!(Target::secret_name("h1", "ansible_password"), "inventory:h1:ansible_password");
+}
