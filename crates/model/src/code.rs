@@ -179,8 +179,6 @@ codes! {
     CannotUndo = "WL0640",
     /// No host of the inventory has this name.
     NoHost = "WL0641",
-    /// A host could not be reached.
-    Unreachable = "WL0642",
     /// A file or folder of the state cannot be used.
     StateUnusable = "WL0701",
     /// No space is left for the store.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Folders that hold no source of ours.
+/// What holds no source of ours; `.git` is a file in a second working tree.
 const OTHERS: &[&str] = &[".git", "target", ".windlass", "results"];
 
 /// The workspace's root.
@@ -21,10 +21,11 @@ pub(super) fn files(folder: &str) -> Vec<(String, PathBuf)> {
         for entry in fs::read_dir(&folder).expect("the folder can be read") {
             let path = entry.expect("the folder can be read").path();
             let name = path.file_name().expect("an entry has a name").to_string_lossy().into_owned();
+            if OTHERS.contains(&name.as_str()) {
+                continue;
+            }
             if path.is_dir() && !path.is_symlink() {
-                if !OTHERS.contains(&name.as_str()) {
-                    folders.push(path);
-                }
+                folders.push(path);
             } else {
                 let short = path.strip_prefix(&root).expect("it lies below").to_string_lossy().into_owned();
                 found.push((short, path));
