@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::Value;
 use tokio::sync::watch;
-use windlass_engine::{Action, ActionFuture, Effect, StepContext};
+use windlass_engine::{Action, ActionFuture, BeforeFuture, Effect, StepContext};
 use windlass_model::{BlobId, Code, Failure, PlanId, Record, RunId};
 use windlass_store::{
     Durable, Error, Filter, Journal, NewRun, Position, Posted, Result, RunRow, Store, StoredRun,
@@ -228,6 +228,18 @@ impl Action for Failing {
 
     fn effect(&self) -> Effect {
         self.inner.effect()
+    }
+
+    fn undoes(&self) -> bool {
+        self.inner.undoes()
+    }
+
+    fn before<'a>(&'a self, step: &'a StepContext) -> BeforeFuture<'a> {
+        self.inner.before(step)
+    }
+
+    fn undo<'a>(&'a self, step: StepContext, before: Arc<Value>) -> ActionFuture<'a> {
+        self.inner.undo(step, before)
     }
 
     fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a> {

@@ -41,6 +41,7 @@ mod pack;
 mod pattern;
 mod reply;
 mod spec;
+pub mod undo;
 mod words;
 
 pub use args::Args;

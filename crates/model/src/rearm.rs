@@ -13,8 +13,10 @@ impl RunState {
                 continue;
             }
             match self.tasks[task as usize].end {
-                Some(TaskEnd::Completed | TaskEnd::Skipped) => {}
                 Some(TaskEnd::Undone) => self.restart(task),
+                // It was taken back in part, or its end was lost.
+                _ if self.has_undone(task) => self.restart(task),
+                Some(TaskEnd::Completed | TaskEnd::Skipped) => {}
                 Some(TaskEnd::Failed | TaskEnd::Blocked) => {
                     self.reopen(task);
                     self.tasks[task as usize] = TaskRun::default();
@@ -22,6 +24,12 @@ impl RunState {
                 None => self.reopen(task),
             }
         }
+    }
+
+    fn has_undone(&self, task: u32) -> bool {
+        let hosts = self.plan().hosts_of(&self.plan().tasks[task as usize]).len() as u32;
+        (0..hosts)
+            .any(|host| self.steps_on(task, host).iter().any(|run| run.phase == Phase::Done(Status::Undone)))
     }
 
     /// Opens a task again of which nothing is left.

@@ -322,6 +322,7 @@ impl RunState {
             return Err(format!("task {} has not ended", self.plan.tasks[open].id));
         }
         self.status = status;
+        self.undoing.remove(&Scope::Global);
         self.error = error.cloned();
         self.finished_at = Some(time);
         self.interrupted_by = None;

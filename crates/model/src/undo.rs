@@ -104,8 +104,12 @@ impl RunState {
     }
 
     pub(crate) fn undo_finished(&mut self, scope: Scope, whole: bool) -> Result<(), String> {
-        if !self.undoing.remove(&scope) {
+        if !self.undoing.contains(&scope) {
             return Err("it is not being taken back".into());
+        }
+        // A whole run is being taken back until its end is told: a resume before that goes on with it.
+        if scope != Scope::Global {
+            self.undoing.remove(&scope);
         }
         for task in 0..self.tasks.len() as u32 {
             let ran = matches!(self.tasks[task as usize].end, Some(TaskEnd::Completed | TaskEnd::Failed));

@@ -15,7 +15,7 @@ use windlass_engine::{
     CleanupReport, Command, Compiled, Mode, Observer, Request, Run, RunOptions, Runtime, Secrets,
 };
 use windlass_model::projection::RunMeta;
-use windlass_model::{RunId, Verdict};
+use windlass_model::{RunId, RunState, RunStatus, Scope, Verdict};
 use windlass_store::Store;
 
 use crate::app::App;
@@ -123,6 +123,31 @@ fn go(app: &App, store: Store, mode: Mode, what: What<'_>, settings: Settings) -
 
 /// Goes on with a run.
 pub(crate) fn resume(app: &App, runtime: &Runtime, id: &RunId, settings: Settings) -> Result<Exit, Error> {
+    let state = take_up(app, runtime, id, settings, &|options| runtime.resume(id, options))?;
+    Ok(Exit::of(state.status))
+}
+
+/// Takes back what a run did. Where all of it was, that is a success, though the run is aborted.
+pub(crate) fn undo(
+    app: &App,
+    runtime: &Runtime,
+    id: &RunId,
+    force: bool,
+    settings: Settings,
+) -> Result<Exit, Error> {
+    let state = take_up(app, runtime, id, settings, &|options| runtime.undo(id, force, options))?;
+    let whole = state.status == RunStatus::Aborted && state.not_undoable(Scope::Global).is_empty();
+    Ok(if whole { Exit::Done } else { Exit::of(state.status) })
+}
+
+/// Drives a stored run to its end, whatever is to be done with it.
+fn take_up(
+    app: &App,
+    runtime: &Runtime,
+    id: &RunId,
+    settings: Settings,
+    begin: &dyn Fn(RunOptions) -> Result<Run, windlass_engine::Error>,
+) -> Result<Arc<RunState>, Error> {
     let (stored, state) = runtime.load(id)?;
     let secrets = Secrets::resolve(&state.plan().secrets, &app.env, &stored.root)?;
     let meta = RunMeta::new(id.clone(), stored.row.invoker, stored.row.digest);
@@ -135,13 +160,13 @@ pub(crate) fn resume(app: &App, runtime: &Runtime, id: &RunId, settings: Setting
             secrets: Arc::new(secrets),
             ..options(app, runtime.store(), settings, mode, &sight)
         };
-        let run = runtime.resume(id, options).inspect_err(|_| sight.close())?;
+        let run = begin(options).inspect_err(|_| sight.close())?;
         reins.take(app, run.clone(), sight);
         let finished = watched(app, run.wait(), &reins, &mut signals).await;
         reins.close();
         let finished = finished?;
         report(app, &meta, &finished.state, mode)?;
-        Ok(Exit::of(finished.state.status))
+        Ok(finished.state)
     })
 }
 

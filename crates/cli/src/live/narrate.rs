@@ -1,8 +1,8 @@
 //! What is said of each event: lines that stay, the same on a terminal and in a pipe but for marks and colours.
 
-use windlass_model::{At, Event, Record, RunState, Status, StepRun};
+use windlass_model::{At, Event, Record, RunState, Scope, Status, StepRun};
 
-use crate::render::{Palette, Tone, diffs, duration, failure, step_mark, step_name, tame};
+use crate::render::{Palette, Tone, diffs, duration, failure, status_mark, step_mark, step_name, tame};
 
 /// How events are told.
 #[derive(Clone, Debug)]
@@ -53,10 +53,34 @@ pub(super) fn narrate(state: &RunState, record: &Record, manner: &Manner) -> Vec
             let how = format!("    windlass resume {} --in-doubt rerun|skip|fail", manner.run);
             vec![line(state, *at, "!", Tone::Ask, what, manner), manner.palette.paint(Tone::Faint, &how)]
         }
+        Event::UndoStarted { scope } => {
+            vec![manner.palette.paint(Tone::Change, &format!("taking back {}", scope_name(state, *scope)))]
+        }
+        Event::StepUndone { at, error: None } => {
+            let mark = status_mark(Status::Undone);
+            vec![line(state, *at, mark.sign, mark.tone, mark.word, manner)]
+        }
+        Event::StepUndone { at, error: Some(error) } => {
+            let what = format!("could not be taken back: {}", tame(&error.message));
+            vec![line(state, *at, "✗", Tone::Bad, &what, manner)]
+        }
+        Event::UndoFinished { scope, error: Some(error) } => {
+            let what = format!("{} was not taken back: {}", scope_name(state, *scope), tame(&error.message));
+            vec![manner.palette.paint(Tone::Bad, &what)]
+        }
         Event::CleanupDone { error: Some(error), .. } => {
             vec![manner.palette.paint(Tone::Bad, &format!("cleanup failed: {}", tame(error)))]
         }
         _ => Vec::new(),
+    }
+}
+
+fn scope_name(state: &RunState, scope: Scope) -> String {
+    let plan = state.plan();
+    match scope {
+        Scope::Global | Scope::Pipeline => "the run".to_owned(),
+        Scope::Stage(stage) => format!("stage {}", tame(plan.stages[stage as usize].name.as_str())),
+        Scope::Task(task) => format!("task {}", plan.tasks[task as usize].id),
     }
 }
 

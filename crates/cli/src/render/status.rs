@@ -44,14 +44,15 @@ pub(crate) fn step_mark(run: &StepRun) -> Mark {
     }
 }
 
-fn status_mark(status: Status) -> Mark {
+/// The mark of an execution that ended like this.
+pub(crate) fn status_mark(status: Status) -> Mark {
     match status {
         Status::Ok => Mark::new("✓", Tone::Good, status.word()),
         Status::Changed => Mark::new("✚", Tone::Change, status.word()),
         Status::Skipped => Mark::new("○", Tone::Skip, status.word()),
         Status::Failed | Status::Unreachable => Mark::new("✗", Tone::Bad, status.word()),
         Status::Cancelled => Mark::new("⊘", Tone::Bad, status.word()),
-        Status::Undone => Mark::new("↺", Tone::Skip, status.word()),
+        Status::Undone => Mark::new("↶", Tone::Skip, status.word()),
     }
 }
 

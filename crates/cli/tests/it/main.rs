@@ -16,6 +16,7 @@ mod e2e_sweeps;
 mod reference;
 mod runs;
 mod saved_plans;
+mod undo;
 mod usage;
 mod watching;
 

@@ -23,6 +23,7 @@ const COMMANDS: &[&str] = &[
     "runs reject",
     "runs resume",
     "runs abort",
+    "runs undo",
     "runs prune",
     "init",
     "schema",

@@ -192,6 +192,14 @@ fn build(state: RunState, held: Option<Verdict>, now: u64, seed: u64, undo: bool
     Dispatcher::new(state, config, now)
 }
 
+/// Whether a task was taken back, wholly or in part, and nobody is at it any more.
+fn was_taken_back(state: &RunState, task: u32) -> bool {
+    let hosts = state.plan().hosts_of(&state.plan().tasks[task as usize]).len() as u32;
+    let undone = |host| state.steps_on(task, host).iter().any(|run| run.phase == Phase::Done(Status::Undone));
+    let going = state.undoing.iter().any(|scope| state.is_within(task, *scope));
+    !going && (0..hosts).any(undone)
+}
+
 /// One simulated world around one plan.
 struct World {
     dice: Dice,
@@ -358,9 +366,11 @@ impl World {
             let spec = &self.plan.tasks[task as usize];
             for host in 0..self.plan.hosts_of(spec).len() as u32 {
                 for (step, run) in state.steps_on(task, host).iter().enumerate().take(spec.cleanup as usize) {
-                    // What failed is tried again from its first failure on, and what comes after it too.
+                    // What failed is tried again from its first failure on, and what comes after it too; what
+                    // was taken back begins anew.
                     let end = state.tasks[task as usize].end;
                     if !end.is_some_and(Dispatcher::is_blocking)
+                        && !was_taken_back(&state, task)
                         && matches!(run.status(), Some(Status::Ok | Status::Changed))
                     {
                         self.succeeded.insert(At { task, host, step: step as u32, item: None });

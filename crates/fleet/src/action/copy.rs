@@ -4,17 +4,16 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 use windlass_engine::Blobs;
-use windlass_gate::{Context, Module, Reply};
+use windlass_gate::{Context, Reply};
 use windlass_model::{Code, Failure};
 
-use super::{Work, params};
+use super::{End, Work, params};
 use crate::blob::{self, Stage};
-use crate::local::call;
 
 /// The mode of a staged file whose own mode does not count.
 const PRIVATE: u32 = 0o600;
 
-pub(super) fn run(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> Result<Reply, Failure> {
+pub(super) fn run(work: Work, cx: &Context<'_>, end: &mut End<'_>) -> Result<Reply, Failure> {
     let mut params = params(work.input);
     let (file, mode, files) =
         (params.remove("src_blob"), params.remove("src_mode"), params.remove("src_files"));
@@ -30,10 +29,10 @@ pub(super) fn run(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> 
             folder(&entries, name(&src).unwrap_or("folder"), &*work.blobs, cx)?
         }
         // Nothing of it was known while planning, or it is on the host already.
-        _ => return call(module, params.into(), cx),
+        _ => return end(params.into()),
     };
     params.insert("src".into(), staged(&stage, &src).into());
-    let mut reply = call(module, params.into(), cx)?;
+    let mut reply = end(params.into())?;
     if reply.fields.contains_key("src") {
         let src = cx.cwd.join(&src).to_string_lossy().into_owned();
         reply.fields.insert("src".into(), src.into());

@@ -6,6 +6,7 @@ mod long;
 mod output;
 mod script;
 mod template;
+mod undo;
 mod vars;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use windlass_engine::{
-    Action, ActionFuture, Blobs, Call, Effect, Output, Progress as Live, StepContext, Stream,
+    Action, ActionFuture, BeforeFuture, Blobs, Call, Effect, Output, Progress as Live, StepContext, Stream,
 };
 use windlass_gate::{Cancel, Context, Module, Progress, Reply, Silent};
 use windlass_model::Failure;
@@ -63,6 +64,18 @@ impl Action for ModuleAction {
         })
     }
 
+    fn undoes(&self) -> bool {
+        windlass_gate::undo::undoes(self.name())
+    }
+
+    fn before<'a>(&'a self, step: &'a StepContext) -> BeforeFuture<'a> {
+        Box::pin(undo::before(self, step))
+    }
+
+    fn undo<'a>(&'a self, step: StepContext, before: Arc<Value>) -> ActionFuture<'a> {
+        Box::pin(undo::undo(self, step, before))
+    }
+
     fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a> {
         Box::pin(async move {
             let module = self.module;
@@ -97,15 +110,28 @@ struct Work {
     blobs: Arc<dyn Blobs>,
 }
 
+/// What becomes of the parameters once they are as the module takes them.
+type End<'a> = dyn FnMut(Value) -> Result<Reply, Failure> + 'a;
+
 fn perform(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> Result<Reply, Failure> {
+    prepare(module, work, cx, &mut |params| call(module, params, cx))
+}
+
+/// Renders and lays out what the module needs, for as long as `end` takes.
+fn prepare(
+    module: &'static dyn Module,
+    work: Work,
+    cx: &Context<'_>,
+    end: &mut End<'_>,
+) -> Result<Reply, Failure> {
     match module.spec().name {
-        "assert" => call(module, bare::assert(work.input, || work.scope.clone())?, cx),
-        "assemble" | "copy" | "unarchive" => copy::run(module, work, cx),
-        "debug" => call(module, bare::debug(work.input, || work.scope.clone())?, cx),
-        "include_vars" => vars::run(module, work, cx),
-        "script" => script::run(module, work, cx),
-        "template" => template::run(module, work, cx),
-        _ => call(module, work.input, cx),
+        "assert" => end(bare::assert(work.input, || work.scope.clone())?),
+        "assemble" | "copy" | "unarchive" => copy::run(work, cx, end),
+        "debug" => end(bare::debug(work.input, || work.scope.clone())?),
+        "include_vars" => vars::run(work, cx, end),
+        "script" => script::run(work, cx, end),
+        "template" => template::run(work, cx, end),
+        _ => end(work.input),
     }
 }
 

@@ -1,23 +1,22 @@
 //! `script` from this machine: the script comes from the store, and is laid out for the module to run.
 
 use serde_json::Value;
-use windlass_gate::{Context, Module, Reply, first_word};
+use windlass_gate::{Context, Reply, first_word};
 use windlass_model::Failure;
 
-use super::{Work, params};
+use super::{End, Work, params};
 use crate::blob::{self, Stage};
 use crate::failure;
-use crate::local::call;
 
 /// Whoever runs it may read and execute it; nobody else may look at it.
 const OWN: u32 = 0o700;
 
-pub(super) fn run(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> Result<Reply, Failure> {
+pub(super) fn run(work: Work, cx: &Context<'_>, end: &mut End<'_>) -> Result<Reply, Failure> {
     let mut params = params(work.input);
     let blob = params.remove("src_blob");
     let text = params.get("_raw_params").or_else(|| params.get("cmd")).and_then(Value::as_str);
     let Some((script, _)) = first_word(text.unwrap_or_default()) else {
-        return call(module, params.into(), cx);
+        return end(params.into());
     };
     let content = match &blob {
         Some(id) => work.blobs.read(&blob::id(id)?)?.to_vec(),
@@ -28,5 +27,5 @@ pub(super) fn run(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> 
     let name = script.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("script");
     stage.write(&content, name, OWN)?;
     params.insert("_script".into(), stage.path(name).to_string_lossy().into());
-    call(module, params.into(), cx)
+    end(params.into())
 }

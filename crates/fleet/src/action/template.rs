@@ -9,19 +9,18 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use windlass_expr::{Lookup, Scope};
-use windlass_gate::{Context, Module, Reply};
+use windlass_gate::{Context, Reply};
 use windlass_model::{Code, Failure};
 
-use super::{Work, params};
-use crate::local::call;
+use super::{End, Work, params};
 use crate::{blob, failure, jinja};
 
-pub(super) fn run(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> Result<Reply, Failure> {
+pub(super) fn run(work: Work, cx: &Context<'_>, end: &mut End<'_>) -> Result<Reply, Failure> {
     let mut params = params(work.input);
     let (id, mode) = (params.remove("src_blob"), params.remove("src_mode"));
     params.remove("uses");
     let Some(src) = params.get("src").and_then(Value::as_str).map(str::to_owned) else {
-        return call(module, params.into(), cx);
+        return end(params.into());
     };
     let (bytes, own_mode) = match &id {
         Some(id) => (work.blobs.read(&blob::id(id)?)?.to_vec(), mode),
@@ -35,7 +34,7 @@ pub(super) fn run(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> 
     })?;
     let content = render(&src, &text, &params, work.scope)?;
     params.insert("content".into(), content.into());
-    call(module, params.into(), cx)
+    end(params.into())
 }
 
 /// A template whose name was not known while planning, with its mode.

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use windlass_engine::Blobs;
 use windlass_expr::{References, Scope, from_json, references_of_tree, render_tree, to_json};
-use windlass_gate::{Context, Module, Reply};
+use windlass_gate::{Context, Reply};
 use windlass_model::{Code, Failure};
 
-use super::{Work, params, template::Whole};
-use crate::local::call;
+use super::{End, Work, params, template::Whole};
 use crate::{blob, failure, varfiles};
 
-pub(super) fn run(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> Result<Reply, Failure> {
+pub(super) fn run(work: Work, cx: &Context<'_>, end: &mut End<'_>) -> Result<Reply, Failure> {
     let mut params = params(work.input);
     params.remove("uses");
     let files = match params.remove("src_files") {
@@ -38,7 +37,7 @@ pub(super) fn run(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> 
     }
     params.insert("_vars".into(), vars.into());
     params.insert("_files".into(), names.into());
-    call(module, params.into(), cx)
+    end(params.into())
 }
 
 /// The files that the plan names, by their contents in the store.

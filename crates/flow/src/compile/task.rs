@@ -43,6 +43,7 @@ impl<'a> Cx<'a> {
             policy: Policy {
                 timeout_ms: place.task.timeout.map(millis),
                 retry: place.task.retry,
+                transaction: place.task.transaction,
                 ..Policy::default()
             },
             tags: sorted(&base(place).tags),

@@ -112,6 +112,11 @@ pub(crate) const STAGE: &[Key] = &[
     key("name", Kind::Text, "The stage's name."),
     key("vars", Kind::Names, "Variables of its tasks."),
     key("policy", Kind::Def("stage_policy"), "How its tasks go."),
+    key(
+        "transaction",
+        Kind::Bool,
+        "Whether a failure in it takes back what its tasks did, the last step first.",
+    ),
     key("tasks", Kind::ListOf("task"), "Its tasks."),
 ];
 
@@ -152,6 +157,7 @@ pub(crate) const TASK: &[Key] = &[
     key("chunk", Kind::Def("chunk"), "How many hosts are worked on at once; 10 by default."),
     key("serial", Kind::Any, "Batches of hosts that wait for each other: `5`, `30%`, or a list."),
     key("max_fail_percentage", Kind::Whole(0), "The share of hosts that may fail without failing the task."),
+    key("transaction", Kind::Bool, "Whether a failure takes back what its steps did, the last one first."),
     key("steps", Kind::ListOf("step"), "What it does, one after another."),
     key("cleanup", Kind::ListOf("step"), "What always runs at its end, the last one first."),
     key("outputs", Kind::Names, "What it hands on, from the fields of its last result."),

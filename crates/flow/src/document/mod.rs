@@ -105,6 +105,8 @@ pub(crate) struct Task {
     pub timeout: Option<Duration>,
     pub retry: Option<Retry>,
     pub rollout: Rollout,
+    /// Whether a failure takes back what it did.
+    pub transaction: bool,
     pub body: Vec<Item>,
     pub cleanup: Vec<Item>,
     pub outputs: Named,

@@ -47,6 +47,11 @@ fn common(reader: &Reader, map: &mut Map<'_, '_>) -> Policy {
     }
 }
 
+/// Takes `transaction` of a stage or a task.
+pub(super) fn transaction(map: &mut Map<'_, '_>) -> bool {
+    map.bool("transaction").is_some_and(|flag| flag.value)
+}
+
 /// Takes `retry`. Which failures count where the document does not say is the caller's word.
 pub(super) fn retry(reader: &Reader, map: &mut Map<'_, '_>, on: RetryOn) -> Option<Retry> {
     let mut map = map.map("retry")?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use windlass_engine::Words;
-use windlass_model::{BlobId, Code, Diagnostics, Source};
+use windlass_model::{BlobId, Code, Diagnostics, Policy, Source};
 use windlass_yaml::{Limits, Map, Node, Reader, nearest};
 
 use super::keywords::{self, Key, OWN_WORDS};
@@ -122,7 +122,7 @@ impl File<'_> {
         let stage = Stage {
             name,
             vars: vars::variables(reader, &mut map, "vars"),
-            policy: policy::stage(reader, &mut map),
+            policy: Policy { transaction: policy::transaction(&mut map), ..policy::stage(reader, &mut map) },
             tasks: self.tasks(&mut map),
         };
         map.finish();

@@ -32,6 +32,7 @@ impl File<'_> {
             timeout: map.duration("timeout").map(|timeout| timeout.value),
             retry: policy::retry(reader, &mut map, RetryOn::Any),
             rollout: rollout::read(reader, &mut map),
+            transaction: policy::transaction(&mut map),
             body: Vec::new(),
             cleanup: self.steps(&mut map, "cleanup"),
             outputs: vars::named(reader, &mut map, "outputs"),

@@ -6,6 +6,7 @@
 //! temporary file, never a torn destination.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File, OpenOptions, Permissions},
     hash::{BuildHasher, RandomState},
     io::{self, Read, Write},
@@ -135,6 +136,12 @@ fn pour(
 /// a limit.
 pub(crate) fn temp_name(dir: &Path) -> PathBuf {
     dir.join(format!(".windlass-{:016x}.tmp", random()))
+}
+
+/// Whether a file has a name such as [`temp_name`] gives.
+pub(crate) fn is_temp_name(name: &OsStr) -> bool {
+    let digits = name.to_str().and_then(|name| name.strip_prefix(".windlass-")?.strip_suffix(".tmp"));
+    digits.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// A number that nobody can guess.

@@ -4,7 +4,9 @@
 //! and add one line to the table below. Names, parameters, defaults and results are Ansible's; check mode says
 //! exactly what a real run would.
 
-use crate::Module;
+use std::path::PathBuf;
+
+use crate::{Args, Context, Error, Module};
 
 /// Declares the files and the table from the same line.
 macro_rules! table {
@@ -41,6 +43,11 @@ table! {
     wait_for::WaitFor,
 }
 
+/// Every path that a run of `unarchive` is going to change.
+pub(crate) fn unarchived(args: &Args, cx: &Context<'_>) -> Result<Vec<PathBuf>, Error> {
+    unarchive::touches(args, cx)
+}
+
 /// The module of this name; `ansible.builtin.` and `ansible.legacy.` before it change nothing.
 pub fn find(name: &str) -> Option<&'static dyn Module> {
     let short = ["ansible.builtin.", "ansible.legacy."].iter().find_map(|prefix| name.strip_prefix(prefix));
@@ -56,7 +63,7 @@ pub fn all() -> impl Iterator<Item = &'static dyn Module> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Args, Kind, Rule};
+    use crate::{Kind, Rule};
 
     #[test]
     fn names_are_sorted_and_found() {

@@ -7,7 +7,7 @@ mod wanted;
 
 use std::{
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use crate::{
@@ -81,6 +81,16 @@ impl Module for Unarchive {
         let file = File::open(&src).map_err(Error::io("read", &src))?;
         unpack(Pack::open(file, &src, cx)?, &src, &dest, args, cx)
     }
+}
+
+/// Every path that unpacking is going to change.
+pub(super) fn touches(args: &Args, cx: &Context<'_>) -> Result<Vec<PathBuf>, Error> {
+    let (src, dest) = (cx.path(args.str("src")), cx.path(args.str("dest")));
+    let file = File::open(&src).map_err(Error::io("read", &src))?;
+    let mut pack = Pack::open(file, &src, cx)?;
+    let select = Select::read(args, pack.format());
+    let wanted = Wanted::read(args, pack.format())?;
+    Ok(Plan::make(&mut pack, &dest, &select, &wanted, cx)?.touches(&dest))
 }
 
 fn unpack(

@@ -15,4 +15,5 @@ mod props;
 mod stat;
 mod sweep;
 mod talk;
+mod undo;
 mod wait_for;

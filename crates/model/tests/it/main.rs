@@ -5,3 +5,4 @@
 
 mod fold;
 mod trace;
+mod undo;

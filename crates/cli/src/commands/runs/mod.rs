@@ -7,6 +7,7 @@ mod list;
 mod logs;
 mod prune;
 mod show;
+mod undo;
 
 use clap::Subcommand;
 
@@ -48,6 +49,7 @@ enum Command {
     Reject(answer::Reject),
     Resume(resume::Args),
     Abort(abort::Args),
+    Undo(undo::Args),
     Prune(prune::Args),
 }
 
@@ -62,6 +64,7 @@ impl Args {
             Command::Reject(args) => args.run(app),
             Command::Resume(args) => args.run(app),
             Command::Abort(args) => args.run(app),
+            Command::Undo(args) => args.run(app),
             Command::Prune(args) => args.run(app),
         }
     }

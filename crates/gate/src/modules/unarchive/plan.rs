@@ -103,6 +103,16 @@ impl Plan {
         })
     }
 
+    /// The paths that change.
+    pub(super) fn touches(&self, dest: &Path) -> Vec<PathBuf> {
+        let items = self.items.iter().filter(|item| item.changes());
+        let mut paths: Vec<PathBuf> = items.map(|item| dest.join(&item.member.path)).collect();
+        paths.extend(self.tops.iter().map(|(path, _)| path.clone()));
+        // Folders come before what is in them.
+        paths.sort_unstable();
+        paths
+    }
+
     /// The item of a member, if something is to be done for it.
     pub(super) fn of(&self, member: &Member) -> Result<Option<&Item>, Error> {
         let Some(item) = self.by_index.get(&member.index).map(|at| &self.items[*at]) else { return Ok(None) };
