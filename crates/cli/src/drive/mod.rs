@@ -71,7 +71,7 @@ pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Resul
 /// What becomes a run.
 enum What<'a> {
     /// A document, by what was asked about it.
-    Request(Request),
+    Request(Box<Request>),
     /// A saved plan.
     Saved(&'a SavedPlan, Caller),
 }
@@ -81,7 +81,7 @@ pub(crate) fn start(app: &App, request: Request, settings: Settings) -> Result<E
     // A run that changes nothing leaves nothing behind.
     let store = if request.check { Store::memory() } else { app.store()? };
     let mode = Mode { check: request.check, diff: request.diff };
-    go(app, store, mode, What::Request(request), settings)
+    go(app, store, mode, What::Request(Box::new(request)), settings)
 }
 
 /// Runs a saved plan, where it still holds.
@@ -109,7 +109,7 @@ fn go(app: &App, store: Store, mode: Mode, what: What<'_>, settings: Settings) -
             Show { app, store: runtime.store(), mode, settings, reins: reins.clone(), failed: None };
         let work = async {
             match what {
-                What::Request(request) => lifecycle::run(&runtime, request, &mut show).await,
+                What::Request(request) => lifecycle::run(&runtime, *request, &mut show).await,
                 What::Saved(plan, caller) => saved::apply(&runtime, plan, caller, &mut show).await,
             }
         };
