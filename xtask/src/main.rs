@@ -5,6 +5,7 @@
 mod bench;
 mod cargo;
 mod needs;
+mod rig;
 mod test;
 
 use std::process::ExitCode;
@@ -16,12 +17,15 @@ Usage: cargo xtask <CHORE>
 
 Chores:
   test [ARGS]     install what the tests need where it is missing, then run all tests, doc tests included;
-                  ARGS go to `cargo test`
+                  ARGS go to `cargo test`; with root, tests on test hosts are among them
   tidy            run only the checks of the repository itself: edges between crates, pages, files
   bench engine    measure the engine with steps that do nothing; writes bench/results/*.json
                     --steps N      steps in each graph (default 100000)
                     --only WORD    only the cases whose name contains WORD
                     --no-save      write no results
+  rig prepare     make the base of all test hosts where it is missing
+  rig up N        boot N test hosts to look around in, until input ends
+  rig sweep       take down test hosts whose test was killed
   soak            the crash sweeps with many more random kill times (default 500)
                     --kills N      how many
   bless           write the golden files anew: the command line's reference, diagnostics, transcripts
@@ -46,6 +50,8 @@ fn main() -> ExitCode {
         ["test", rest @ ..] => test::all(rest),
         ["tidy"] => test::tidy(),
         ["soak", rest @ ..] => test::soak(rest),
+        ["rig", "prepare"] => rig::prepare(),
+        ["rig", rest @ ..] => rig::call(rest),
         ["bless"] => test::bless(),
         ["bench", "engine", rest @ ..] => bench::engine(rest),
         other => Err(format!("no chore {:?}: `cargo xtask help` lists them", other.join(" "))),

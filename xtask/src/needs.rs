@@ -6,16 +6,25 @@ use std::process::Command;
 use crate::Chore;
 use crate::cargo::go;
 
-/// Programs that tests call, with the Debian package that brings each.
-const NEEDS: &[(&str, &str)] = &[("sh", "dash"), ("cat", "coreutils"), ("grep", "grep"), ("sed", "sed")];
+/// A program with the Debian package that brings it.
+pub(crate) type Need = (&'static str, &'static str);
 
-/// Installs what is missing. On most machines that is nothing.
+/// What tests call everywhere.
+const NEEDS: &[Need] = &[("sh", "dash"), ("cat", "coreutils"), ("grep", "grep"), ("sed", "sed")];
+
+/// Installs what the tests need where it is missing. On most machines that is nothing.
 pub(crate) fn install() -> Chore {
-    let missing: Vec<&(&str, &str)> = NEEDS.iter().filter(|(program, _)| find(program).is_none()).collect();
+    programs(NEEDS)
+}
+
+/// Installs what is missing of these.
+pub(crate) fn programs(needs: &[Need]) -> Chore {
+    let missing: Vec<&Need> = needs.iter().filter(|(program, _)| find(program).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
+    let mut packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
+    packages.dedup();
     println!("xtask: the tests need {}", packages.join(", "));
     let by_hand = || format!("install {} and try again", packages.join(", "));
     if find("apt-get").is_none() {
@@ -32,5 +41,8 @@ pub(crate) fn install() -> Chore {
 
 fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+    // Programs for administrators are not on everybody's path.
+    let admin = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    let folders = std::env::split_paths(&path).chain(admin);
+    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
 }
