@@ -16,6 +16,7 @@ mod log;
 mod out;
 mod render;
 mod signals;
+mod sink;
 mod ui;
 
 use std::collections::BTreeMap;

@@ -33,6 +33,26 @@ impl Out {
         }
     }
 
+    /// Lets `write` write as much as it likes; none where the reader left before its end.
+    pub(crate) fn stream<T>(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let _turn = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut stdout = Listened { to: io::stdout().lock(), closed: false };
+        let mut buffer = io::BufWriter::with_capacity(1 << 16, &mut stdout);
+        let told = write(&mut buffer);
+        let flushed = buffer.flush().map_err(Error::Output);
+        // What was not written to a reader that left is not tried once more.
+        drop(buffer.into_parts());
+        if stdout.closed {
+            self.closed.store(true, Ordering::Relaxed);
+            return Ok(None);
+        }
+        let told = told?;
+        flushed.map(|()| Some(told))
+    }
+
     /// Writes a text and ends its last line where it is open.
     pub(crate) fn block(&self, text: &str) -> Result<(), Error> {
         if text.is_empty() || text.ends_with('\n') {
@@ -57,5 +77,25 @@ impl Out {
     /// Whether the reader has gone: whoever writes without end stops then.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
+    }
+}
+
+/// Standard output that remembers whether its reader left.
+struct Listened<W> {
+    to: W,
+    closed: bool,
+}
+
+impl<W: Write> Write for Listened<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes);
+        self.closed |= written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.to.flush();
+        self.closed |= flushed.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        flushed
     }
 }

@@ -4,13 +4,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::json;
+use windlass_engine::CleanupReport;
 use windlass_model::RunStatus;
-use windlass_store::{Filter, Store};
+use windlass_store::{Filter, Leftover, Store};
 
 use crate::app::App;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::render::{Tone, pad};
+use crate::render::{Tone, pad, tame};
+use crate::{compose, drive};
 
 /// Looks whether everything that runs need is there and whole
 ///
@@ -144,6 +146,7 @@ fn state(app: &App, repair: bool) -> Vec<Check> {
     match Store::open(&scope.state) {
         Ok(store) => {
             checks.push(runs(&store));
+            checks.push(leftovers(&store, repair));
             checks.push(integrity(&store, repair));
         }
         Err(error) => {
@@ -180,7 +183,7 @@ fn runs(store: &Store) -> Check {
     let open = |status: RunStatus| matches!(status, RunStatus::Running | RunStatus::Pending);
     let cut: Vec<String> = rows
         .iter()
-        .filter(|row| open(row.status) && !store.is_driven(&row.id))
+        .filter(|row| open(row.status) && !row.imported && !store.is_driven(&row.id))
         .map(|row| row.id.to_string())
         .collect();
     if cut.is_empty() {
@@ -188,6 +191,42 @@ fn runs(store: &Store) -> Check {
     }
     let found = format!("{}, of which {} cut off: {}", rows.len(), cut.len(), cut.join(", "));
     Check::new("runs", Level::Note, found).hint(format!("`windlass resume {}` goes on", cut[0]))
+}
+
+/// What drivers were to take back, and died before they did.
+fn leftovers(store: &Store, repair: bool) -> Check {
+    let bad = |error: Error| Check::new("cleanup", Level::Bad, error.to_string());
+    let left = match store.check() {
+        Ok(findings) => findings.leftovers,
+        Err(error) => return bad(error.into()),
+    };
+    if left.is_empty() {
+        return Check::new("cleanup", Level::Ok, "nothing is left behind");
+    }
+    if repair {
+        return taken_back(store, &left).unwrap_or_else(bad);
+    }
+    let name = |left: &Leftover| format!("{} of run {}", left.labels.join(", "), left.run);
+    let found = format!("left behind: {}", left.iter().map(name).collect::<Vec<_>>().join("; "));
+    Check::new("cleanup", Level::Note, tame(&found))
+        .hint("`windlass doctor --repair` takes it back; so does `windlass resume`, before it goes on")
+}
+
+fn taken_back(store: &Store, left: &[Leftover]) -> Result<Check, Error> {
+    let runtime = compose::runtime(store.clone())?;
+    let mut report = CleanupReport::default();
+    for Leftover { run, .. } in left {
+        match drive::block_on(async { Ok(runtime.take_back(run).await?) }) {
+            Ok(taken) => report.merge(taken),
+            // Somebody goes on with it, and takes it back first.
+            Err(Error::Engine(windlass_engine::Error::Store(windlass_store::Error::Busy { .. }))) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(match report.failure() {
+        None => Check::new("cleanup", Level::Ok, format!("took back {} things", report.done)),
+        Some(failure) => Check::new("cleanup", Level::Bad, tame(&failure.message)),
+    })
 }
 
 fn integrity(store: &Store, repair: bool) -> Check {
@@ -198,7 +237,7 @@ fn integrity(store: &Store, repair: bool) -> Check {
             return Check { hint: error.hint(), ..check };
         }
     };
-    if findings.is_clean() {
+    if findings.is_clean() && findings.stale.is_empty() && findings.abandoned.is_empty() {
         let unused = findings.unused_bytes;
         let found = if unused == 0 { "whole".into() } else { format!("whole, {unused} bytes can be freed") };
         let check = Check::new("store", Level::Ok, found);
@@ -211,12 +250,18 @@ fn integrity(store: &Store, repair: bool) -> Check {
     if !findings.orphans.is_empty() {
         found.push(format!("{} folders belong to no run", findings.orphans.len()));
     }
+    if !findings.stale.is_empty() {
+        found.push(format!("the files of {} runs are not what the journal has", findings.stale.len()));
+    }
+    if !findings.abandoned.is_empty() {
+        found.push(format!("{} leases are of drivers that died", findings.abandoned.len()));
+    }
     let level =
         if findings.damage.is_empty() && findings.missing.is_empty() { Level::Note } else { Level::Bad };
     let hint = if level == Level::Bad {
         "runs that need what is damaged cannot be resumed; start them anew from their documents"
     } else {
-        "`windlass doctor --repair` removes them"
+        "`windlass doctor --repair` puts that right"
     };
     Check::new("store", level, found.join("; ")).hint(hint)
 }

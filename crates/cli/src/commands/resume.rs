@@ -55,6 +55,7 @@ impl Args {
         };
         let runtime = compose::runtime(store.clone())?;
         let (stored, state) = runtime.load(&id)?;
+        stored.row.check_own()?;
         if !state.status.is_resumable() {
             mend(&store, &stored, &state);
             let what = format!("run {id} is {}: there is nothing to resume", state.status.word());
@@ -73,7 +74,7 @@ fn latest(app: &App) -> Result<Option<(Store, RunId)>, Error> {
     let Some(store) = app.existing_store()? else { return Ok(None) };
     let status = [RunStatus::Pending, RunStatus::Running, RunStatus::Interrupted, RunStatus::Failed];
     let rows = store.runs(&Filter { status: status.to_vec(), ..Filter::default() })?;
-    let free = rows.into_iter().find(|row| !store.is_driven(&row.id));
+    let free = rows.into_iter().find(|row| !row.imported && !store.is_driven(&row.id));
     Ok(free.map(|row| (store, row.id)))
 }
 

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod reins;
+mod replay;
 mod report;
 mod sight;
 
@@ -25,6 +26,8 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::live::Events;
 use crate::signals::Signals;
+
+pub(crate) use self::replay::{Pace, replay};
 
 use self::artifacts::Artifacts;
 use self::reins::{Reins, watched};

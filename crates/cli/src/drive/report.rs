@@ -14,8 +14,19 @@ use crate::ui::Volume;
 /// Above so many steps a failure has scrolled away by the end, and is shown again.
 const SCROLLED: usize = 25;
 
-/// Says how it went: for programs as one document, for people as a summary.
+/// Says how a run of this store went.
 pub(super) fn report(app: &App, meta: &RunMeta, state: &RunState, mode: Mode) -> Result<(), Error> {
+    report_of(app, meta, state, mode, false)
+}
+
+/// Says how it went: for programs as one document, for people as a summary.
+pub(super) fn report_of(
+    app: &App,
+    meta: &RunMeta,
+    state: &RunState,
+    mode: Mode,
+    imported: bool,
+) -> Result<(), Error> {
     app.ui.log(Level::Info, "run ended", &[("run", &meta.run_id), ("state", &state.status.word())]);
     if app.json {
         app.out.json(&RunView { meta, state })?;
@@ -24,7 +35,8 @@ pub(super) fn report(app: &App, meta: &RunMeta, state: &RunState, mode: Mode) ->
     let palette = if data { app.ui.data } else { app.ui.palette };
     let quiet = app.ui.volume == Volume::Quiet;
     let failures = quiet || state.steps.len() > SCROLLED;
-    let ending = Ending { id: meta.run_id.as_str(), check: mode.check, failures, folder: &app.folder };
+    let ending =
+        Ending { id: meta.run_id.as_str(), imported, check: mode.check, failures, folder: &app.folder };
     let text = summary(state, &ending, palette);
     match (quiet, Exit::of(state.status)) {
         (true, Exit::Done) => Ok(()),

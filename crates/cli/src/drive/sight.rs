@@ -5,7 +5,7 @@ use std::sync::Arc;
 use windlass_engine::{Invoker, Mode, Observer, Run, Watch};
 
 use crate::app::App;
-use crate::live::{Manner, Plain, View};
+use crate::live::{Clock, Manner, Plain, View};
 use crate::ui::Volume;
 
 /// What a person sees of a run while it goes on.
@@ -36,6 +36,18 @@ impl Sight {
             Volume::Quiet => Sight::Quiet,
             _ if app.ui.draws && app.invoker == Invoker::Local => {
                 Sight::Live(View::open(app.ui.screen.clone(), manner(app, mode, true)))
+            }
+            _ => Sight::Plain,
+        }
+    }
+
+    /// What is seen of a run that is over, drawn only where `draws`. Nobody is asked: it has all answers.
+    pub(super) fn replay(app: &App, mode: Mode, draws: bool, clock: Clock) -> Self {
+        match app.ui.volume {
+            Volume::Quiet => Sight::Quiet,
+            _ if draws && app.ui.draws && app.invoker == Invoker::Local => {
+                let manner = Manner { asks: false, ..manner(app, mode, true) };
+                Sight::Live(View::by_clock(app.ui.screen.clone(), manner, clock))
             }
             _ => Sight::Plain,
         }

@@ -12,4 +12,4 @@ pub(crate) use events::Events;
 pub(crate) use narrate::Manner;
 pub(crate) use plain::Plain;
 pub(crate) use screen::{Screen, size};
-pub(crate) use view::View;
+pub(crate) use view::{Clock, View};

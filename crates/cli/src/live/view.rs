@@ -20,6 +20,9 @@ const BEAT: Duration = Duration::from_millis(80);
 /// Says yes or no for a person: the step, and the answer.
 pub(crate) type Answer = Box<dyn Fn(At, bool) + Send>;
 
+/// Says what time it is, in milliseconds since 1970: of a run that is shown once more, its own.
+pub(crate) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
 /// The live view. Clones are the same view.
 #[derive(Clone)]
 pub(crate) struct View(Arc<Shared>);
@@ -29,6 +32,7 @@ struct Shared {
     over: Mutex<bool>,
     wake: Condvar,
     screen: Arc<Screen>,
+    clock: Clock,
     thread: Mutex<Option<JoinHandle<()>>>,
     answer: Mutex<Option<Answer>>,
 }
@@ -36,11 +40,17 @@ struct Shared {
 impl View {
     /// A view that begins to draw at once.
     pub(crate) fn open(screen: Arc<Screen>, manner: Manner) -> Self {
+        Self::by_clock(screen, manner, Arc::new(now))
+    }
+
+    /// A view whose time is that of `clock`.
+    pub(crate) fn by_clock(screen: Arc<Screen>, manner: Manner, clock: Clock) -> Self {
         let view = Self(Arc::new(Shared {
             board: Mutex::new(Board::new(manner)),
             over: Mutex::new(false),
             wake: Condvar::new(),
             screen,
+            clock,
             thread: Mutex::new(None),
             answer: Mutex::new(None),
         }));
@@ -97,7 +107,7 @@ impl Shared {
         let (width, height) = size();
         let mut board = lock(&self.board);
         let stay = board.take_stay();
-        let frame = board.frame(now(), beat, width, height);
+        let frame = board.frame((self.clock)(), beat, width, height);
         drop(board);
         self.screen.draw(&stay, &frame);
     }
@@ -124,7 +134,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Observer for View {
     fn begin(&mut self, meta: &RunMeta, state: &RunState) {
-        lock(&self.0.board).begin(meta.run_id.as_str(), state, now());
+        lock(&self.0.board).begin(meta.run_id.as_str(), state, (self.0.clock)());
     }
 
     fn records(&mut self, state: &RunState, records: &[Record]) {

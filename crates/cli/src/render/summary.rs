@@ -17,6 +17,8 @@ const FAILURES: usize = 10;
 pub(crate) struct Ending<'a> {
     /// The run's id, for what to type.
     pub(crate) id: &'a str,
+    /// Whether the run came from another store, where alone it can go on.
+    pub(crate) imported: bool,
     /// Whether the run only said what it would change.
     pub(crate) check: bool,
     /// Whether the failed steps are shown too, where nothing showed them before.
@@ -129,6 +131,10 @@ fn next_steps(state: &RunState, ending: &Ending<'_>) -> Vec<String> {
     if let Some(error) = &state.error {
         lines.push(format!("{} [{}]", error.message, error.code));
     }
+    if ending.imported {
+        lines.push(format!("windlass runs show {id}"));
+        return lines;
+    }
     for (at, approval) in state.approvals.iter().filter(|(_, approval)| approval.answer.is_none()) {
         let task = &state.plan().tasks[at.task as usize].id;
         lines.push(format!("{task} asks: {}", tame(&approval.prompt)));
@@ -157,7 +163,8 @@ mod tests {
     use crate::fixture::{Story, shape};
 
     fn shown(story: &Story, failures: bool) -> String {
-        let ending = Ending { id: "r1", check: false, failures, folder: Path::new("/work/site") };
+        let ending =
+            Ending { id: "r1", imported: false, check: false, failures, folder: Path::new("/work/site") };
         summary(&story.state, &ending, Palette::PLAIN)
     }
 
@@ -178,6 +185,14 @@ release failed in 14s  ok=1 changed=2 skipped=1 failed=1
 "
         );
         assert!(shown(&story, true).starts_with("✗ test/run failed"));
+    }
+
+    #[test]
+    fn nobody_is_told_to_go_on_with_an_imported_run() {
+        let ending =
+            Ending { id: "r1", imported: true, check: false, failures: false, folder: Path::new("/") };
+        let text = summary(&Story::failed().state, &ending, Palette::PLAIN);
+        assert!(text.ends_with("  test/run: exit status 101 [WL0602]\n  windlass runs show r1\n"), "{text}");
     }
 
     #[test]

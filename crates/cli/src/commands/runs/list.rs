@@ -83,6 +83,7 @@ fn as_json(row: &RunRow, driven: bool) -> Value {
         "invoker": row.invoker,
         "state": row.status.word(),
         "driven": driven,
+        "imported": row.imported,
         "plan_digest": row.digest,
         "created_at": row.created_at,
         "started_at": row.started_at,
@@ -96,12 +97,14 @@ fn table(rows: &[RunRow], driven: &dyn Fn(&RunRow) -> bool, app: &App) -> String
     let now = now();
     let mut grid = Grid::new(&["RUN", "WORKFLOW", "STATUS", ">TASKS", ">TOOK", "STARTED"]);
     for row in rows {
-        let cut = matches!(row.status, RunStatus::Running | RunStatus::Pending) && !driven(row);
+        let open = matches!(row.status, RunStatus::Running | RunStatus::Pending);
+        let cut = open && !row.imported && !driven(row);
         let status = if cut {
             palette.paint(Tone::Change, "cut off")
         } else {
             palette.paint(run_tone(row.status), row.status.word())
         };
+        let status = if row.imported { format!("{status}, imported") } else { status };
         let took = match (row.started_at, row.finished_at) {
             (Some(from), Some(to)) => duration(to.saturating_sub(from)),
             (Some(from), None) if !cut => duration(now.saturating_sub(from)),

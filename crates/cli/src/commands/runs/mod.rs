@@ -2,11 +2,16 @@
 
 mod abort;
 mod answer;
+mod backup;
 mod events;
+mod export;
+mod import;
 mod list;
 mod logs;
 mod prune;
+mod replay;
 mod show;
+mod trace;
 mod undo;
 
 use clap::Subcommand;
@@ -51,6 +56,11 @@ enum Command {
     Abort(abort::Args),
     Undo(undo::Args),
     Prune(prune::Args),
+    Replay(replay::Args),
+    Trace(trace::Args),
+    Export(export::Args),
+    Import(import::Args),
+    Backup(backup::Args),
 }
 
 impl Args {
@@ -66,6 +76,11 @@ impl Args {
             Command::Abort(args) => args.run(app),
             Command::Undo(args) => args.run(app),
             Command::Prune(args) => args.run(app),
+            Command::Replay(args) => args.run(app),
+            Command::Trace(args) => args.run(app),
+            Command::Export(args) => args.run(app),
+            Command::Import(args) => args.run(app),
+            Command::Backup(args) => args.run(app),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::compose;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::render::{counts, failure, steps, tree};
+use crate::render::{counts, failure, steps, tame, tree};
 
 /// Shows a run: its tasks and steps, their states, times and outputs
 #[derive(Debug, clap::Args)]
@@ -35,6 +35,9 @@ impl Args {
         text.push_str(&format!("\n{}\n", counts(&state).line(palette)));
         if app.ui.volume == crate::ui::Volume::Verbose {
             text.push_str(&failures(&state, app));
+        }
+        if let Some(from) = stored.options.pointer("/imported/run").and_then(|run| run.as_str()) {
+            text.push_str(&format!("imported: it was run {}\n", tame(from)));
         }
         app.out.text(&text)?;
         Ok(Exit::Done)
