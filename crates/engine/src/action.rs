@@ -5,7 +5,7 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,12 @@ pub type ActionFuture<'a> = Pin<Box<dyn Future<Output = Result<Output, Failure>>
 
 /// A future that tells how things are before a step.
 pub type BeforeFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<Value>, Failure>> + Send + 'a>>;
+
+/// A future of several steps.
+pub type AllFuture<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// Hears what came of each of several steps, in their order.
+pub type Tell = Box<dyn FnMut(At, Result<Output, Failure>) + Send>;
 
 /// Whether an action touches anything outside the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +61,30 @@ pub trait Action: Send + Sync + 'static {
     fn estimate(&self, call: &Call<'_>) -> Result<Option<Usage>, Failure> {
         let _ = call;
         Ok(None)
+    }
+
+    /// Whether steps of it can be handed over to a host together with others of which this is true, to be done
+    /// one after another by [`Action::run_all`] without asking in between.
+    fn goes_along(&self, target: &Target) -> bool {
+        let _ = target;
+        false
+    }
+
+    /// Does several steps on one host, one after another, and stops at the first that does not succeed; each is
+    /// told of when it ends. The first is this action's; the others' [`Action::name`] says what they do.
+    fn run_all<'a>(&'a self, steps: Vec<(Arc<dyn Action>, StepContext)>, mut tell: Tell) -> AllFuture<'a> {
+        Box::pin(async move {
+            for (action, mut step) in steps {
+                let at = step.at;
+                step.deadline = step.limit.map(|limit| Instant::now() + limit);
+                let result = action.run(step).await;
+                let success = result.as_ref().is_ok_and(|output| !output.failed);
+                tell(at, result);
+                if !success {
+                    return;
+                }
+            }
+        })
     }
 
     /// Whether what it does can be taken back.
@@ -134,6 +164,9 @@ pub struct StepContext {
     pub cancel: CancellationToken,
     /// When the step ends whether it is done or not.
     pub deadline: Option<Instant>,
+    /// How long it may take from its beginning, for one of several steps that are handed over together; those
+    /// have no deadline, for nobody knows when they begin.
+    pub limit: Option<Duration>,
     /// Takes live output.
     pub progress: Progress,
     /// The run's state, as far as this step sees it.

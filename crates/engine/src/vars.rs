@@ -150,7 +150,7 @@ impl Wanted {
 }
 
 /// The references of a text that may be a template or a bare expression.
-fn references(text: &str) -> References {
+pub(crate) fn references(text: &str) -> References {
     let parsed = if text.contains("{{") || text.contains("{%") {
         windlass_expr::Template::parse(text).map(|t| t.references().clone())
     } else {
@@ -185,7 +185,7 @@ fn for_each_text(plan: &Plan, visit: &mut impl FnMut(&str)) {
     }
 }
 
-fn each_of_step(step: &Step, visit: &mut impl FnMut(&str)) {
+pub(crate) fn each_of_step(step: &Step, visit: &mut impl FnMut(&str)) {
     each_in(&step.input, visit);
     let Some(more) = &step.more else { return };
     more.delegate_to.iter().for_each(|text| visit(text));

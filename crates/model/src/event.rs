@@ -207,6 +207,15 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reserved: Option<Box<Usage>>,
     },
+    /// Steps were handed over together, to be done one after another without asking: the ones up to `last` after
+    /// the one that begins now. The first failure ends that, and what comes after it never began.
+    StepsSent {
+        /// The first of them.
+        #[serde(flatten)]
+        at: At,
+        /// The index of the last one in its task.
+        last: u32,
+    },
     /// An attempt failed and there will be another.
     StepRetried {
         /// Which.
@@ -351,6 +360,7 @@ impl Event {
             Event::RunFinished { .. } => "run_finished",
             Event::TaskFinished { .. } => "task_finished",
             Event::StepStarted { .. } => "step_started",
+            Event::StepsSent { .. } => "steps_sent",
             Event::StepRetried { .. } => "step_retried",
             Event::StepFinished { .. } => "step_finished",
             Event::PlanExtended { .. } => "plan_extended",
@@ -373,6 +383,7 @@ impl Event {
     pub fn at(&self) -> Option<At> {
         match self {
             Event::StepStarted { at, .. }
+            | Event::StepsSent { at, .. }
             | Event::StepRetried { at, .. }
             | Event::StepFinished { at, .. }
             | Event::PlanExtended { at, .. }

@@ -6,6 +6,7 @@ impl RunState {
     /// Opens again what a resume has to look at. Finished steps stay finished, but for those that come after
     /// a failed one in its task, and for a cleanup that an interruption brought forward.
     pub(crate) fn rearm(&mut self) {
+        self.doubt_sent();
         for task in 0..self.tasks.len() as u32 {
             let undoing = [Some(Scope::Task(task)), self.plan().tasks[task as usize].stage.map(Scope::Stage)];
             if undoing.iter().flatten().any(|scope| self.undoing.contains(scope)) {
@@ -30,6 +31,20 @@ impl RunState {
         let hosts = self.plan().hosts_of(&self.plan().tasks[task as usize]).len() as u32;
         (0..hosts)
             .any(|host| self.steps_on(task, host).iter().any(|run| run.phase == Phase::Done(Status::Undone)))
+    }
+
+    /// Steps that were handed over may have begun, whatever their driver knew of it.
+    fn doubt_sent(&mut self) {
+        for ((task, host), last) in std::mem::take(&mut self.sent) {
+            for step in 0..=last {
+                let at = At { task, host, step, item: None };
+                let Some(index) = self.position(at) else { continue };
+                let run = &mut self.steps[index];
+                if run.phase == Phase::Pending {
+                    run.phase = Phase::InDoubt;
+                }
+            }
+        }
     }
 
     /// Opens a task again of which nothing is left.

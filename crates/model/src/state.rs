@@ -146,6 +146,9 @@ pub struct RunState {
     pub values: BTreeMap<(Scope, String), Arc<Value>>,
     /// What it takes to take steps back, each with the number of the event that told it.
     pub undo: BTreeMap<At, (u64, Arc<Value>)>,
+    /// Steps that were handed over together, by task and host: the index of the last. Of those that have not
+    /// begun it is not known whether they did, once their driver is gone.
+    pub sent: BTreeMap<(u32, u32), u32>,
     /// The scopes that are being taken back.
     pub undoing: BTreeSet<Scope>,
     /// How many batches were merged.
@@ -182,6 +185,7 @@ impl RunState {
             used: Usage::default(),
             reserved: BTreeMap::new(),
             values: BTreeMap::new(),
+            sent: BTreeMap::new(),
             undo: BTreeMap::new(),
             undoing: BTreeSet::new(),
             batches: 0,
@@ -270,6 +274,7 @@ impl RunState {
             Event::StepStarted { at, attempt, reserved } => {
                 self.step_started(*at, *attempt, reserved.as_deref(), time)
             }
+            Event::StepsSent { at, last } => self.steps_sent(*at, *last),
             Event::StepRetried { at, attempt, used, .. } => self.step_retried(*at, *attempt, used.as_deref()),
             Event::StepFinished { at, outcome } => self.step_finished(*at, outcome, time),
             Event::PlanExtended { at, fragment, .. } => self.plan_extended(*at, fragment, time),
@@ -405,12 +410,36 @@ impl RunState {
         Ok(())
     }
 
+    fn steps_sent(&mut self, at: At, last: u32) -> Result<(), String> {
+        let step = self.open_step(at)?;
+        if step.phase != Phase::Running || at.item.is_some() {
+            return Err(format!("the step is {:?}", step.phase));
+        }
+        let waits = |step: u32| self.step(At { step, ..at }).is_some_and(|run| run.phase == Phase::Pending);
+        if last <= at.step || !(at.step + 1..=last).all(waits) {
+            return Err("a step of them is not there, or has begun".into());
+        }
+        self.sent.insert((at.task, at.host), last);
+        Ok(())
+    }
+
+    /// What was handed over together ends with its last step, and with the first that does not succeed.
+    fn sent_ended(&mut self, at: At, success: bool) {
+        if !self.sent.is_empty()
+            && let Some(last) = self.sent.get(&(at.task, at.host))
+            && (!success || at.step >= *last)
+        {
+            self.sent.remove(&(at.task, at.host));
+        }
+    }
+
     fn step_retried(&mut self, at: At, attempt: u32, used: Option<&Usage>) -> Result<(), String> {
         let step = self.open_step(at)?;
         if step.phase != Phase::Running || step.attempts != attempt {
             return Err(format!("the step is {:?} at attempt {}", step.phase, step.attempts));
         }
         step.phase = Phase::Waiting;
+        self.sent_ended(at, false);
         self.settle(at, used);
         Ok(())
     }
@@ -426,6 +455,7 @@ impl RunState {
         if step.started_at == 0 {
             step.started_at = time;
         }
+        self.sent_ended(at, outcome.status.is_success());
         if at.item.is_none() || outcome.usage().is_some() || !self.reserved.is_empty() {
             // A loop's own outcome repeats what its items used: only the items count.
             let counted = at.item.is_some() || !self.expansions.contains_key(&at);

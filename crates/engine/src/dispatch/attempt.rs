@@ -12,7 +12,7 @@ use super::scope::{expression, first_false};
 use super::strand::{Doing, StrandKey};
 use super::work::Pace;
 use super::{Course, Dispatcher};
-use crate::action::{Call, Effect, Target};
+use crate::action::{Action, Call, Effect, Target};
 use crate::vars::is_templated;
 
 /// The action that asks a person. The engine does it itself: nothing runs while it waits.
@@ -27,7 +27,7 @@ pub(super) struct Prepared {
     environment: BTreeMap<String, String>,
     target: Target,
     scope: Value,
-    reserved: Option<Usage>,
+    pub reserved: Option<Usage>,
 }
 
 impl Dispatcher {
@@ -36,6 +36,10 @@ impl Dispatcher {
         if self.wants_keys(key, step) {
             self.wanting.insert(key);
             return self.wait_as(key, Doing::Wanting);
+        }
+        if self.is_sent(key, at.step) {
+            self.sent_step(key, at);
+            return if self.strand(key).doing == Doing::Running { Pace::Wait } else { Pace::On };
         }
         let first = self.strand(key).attempts == 0;
         let prepared = match self.prepare(key, at, step, first) {
@@ -168,24 +172,38 @@ impl Dispatcher {
                 return if self.judge(key, at, result) { Pace::On } else { Pace::Wait };
             }
         }
-        let deed = self.deed(at, &*action);
+        let mut start = self.start(key, at, step, attempt, action, prepared);
+        start.then = self.convoy(key, at, &start);
         self.count_start(key);
-        let limit_ms = self.limit(key, step);
-        self.orders.push(Order::Start(Box::new(Start {
+        self.orders.push(Order::Start(Box::new(start)));
+        self.wait_as(key, Doing::Running)
+    }
+
+    /// What an executor is told about an attempt.
+    pub(super) fn start(
+        &mut self,
+        key: StrandKey,
+        at: At,
+        step: &Step,
+        attempt: u32,
+        action: Arc<dyn Action>,
+        prepared: Prepared,
+    ) -> Start {
+        Start {
             at,
             attempt,
+            deed: self.deed(at, &*action, &prepared.target),
             action,
             host: self.host_of(key).clone(),
             target: prepared.target,
             input: prepared.input,
             scope: prepared.scope,
             environment: prepared.environment,
-            limit_ms,
+            limit_ms: self.limit(key, step),
             no_log: step.more().no_log,
-            deed,
             scopes: self.scopes_of(key),
-        })));
-        self.wait_as(key, Doing::Running)
+            then: Vec::new(),
+        }
     }
 
     /// How long an attempt may take: the least of what the step, its task and a forced end leave it.

@@ -48,6 +48,11 @@ impl Dispatcher {
         self.wanting.clear();
         let strands: Vec<(StrandKey, Doing)> = self.strands.iter().map(|(key, s)| (*key, s.doing)).collect();
         for (key, doing) in strands {
+            if hard && self.strand(key).convoy.is_some() {
+                let at = self.strand(key).at();
+                self.orders.push(Order::Cancel(at));
+                continue;
+            }
             match doing {
                 Doing::Running if hard => {
                     let at = self.strand(key).at();

@@ -22,16 +22,12 @@ impl Dispatcher {
         if self.passes.iter().any(|pass| pass.current == Some(done.at)) {
             return self.undone(done);
         }
+        let Some(done) = self.hear(done) else { return };
         let key = (done.at.task, done.at.host);
-        if self
-            .strands
-            .get(&key)
-            .is_none_or(|strand| strand.doing != Doing::Running || strand.at() != done.at)
-        {
-            return;
-        }
-        self.count_stop(key);
         let succeeded = done.result.as_ref().is_ok_and(|output| !output.failed);
+        if self.convoy_ended(key, done.at, succeeded) {
+            self.count_stop(key);
+        }
         // An attempt that failed leaves nothing behind in the run's state.
         for (scope, name, value) in done.writes.into_iter().filter(|_| succeeded) {
             self.set_value(scope, name, value);

@@ -44,7 +44,7 @@ pub(crate) enum Input {
 }
 
 /// What came of an attempt.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Finished {
     pub at: At,
     pub result: Result<Output, Failure>,
@@ -112,6 +112,8 @@ pub(crate) struct Start {
     pub deed: Deed,
     /// The scopes of state that it sees, nearest first.
     pub scopes: Arc<[Scope]>,
+    /// Steps that come after it without asking, as long as all goes well.
+    pub then: Vec<Start>,
 }
 
 impl std::fmt::Debug for Start {

@@ -7,6 +7,7 @@
 //!
 //! * `walk` is the way through a task's steps; a `strand` is one task on one host, on that way.
 //! * `work` takes a strand up to where it must wait; `attempt` and `repeat` begin steps and loops on it.
+//! * `convoy` hands several steps over at once, where that can be.
 //! * `rollout` takes a task over many hosts.
 //! * `judge` says what came of an attempt, `finish` ends the step, `task` the task.
 //! * `undo` takes back what a failed transaction, or a whole run, did.
@@ -14,6 +15,7 @@
 
 mod attempt;
 mod closing;
+mod convoy;
 mod failures;
 mod finish;
 mod idle;

@@ -1,6 +1,6 @@
 //! The dispatcher under a deterministic simulator: virtual time, scripted actions, faults and signals, by seed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -11,7 +11,7 @@ use windlass_model::{
 };
 
 use super::{Config, Deed, Dispatcher, Finished, Input, Order, Stop, Timer};
-use crate::action::{Action, ActionFuture, Actions, Output, StepContext};
+use crate::action::{Action, ActionFuture, Actions, Output, StepContext, Target};
 
 /// An action that only the simulator answers for.
 struct Scripted;
@@ -25,6 +25,10 @@ impl Action for Scripted {
         true
     }
 
+    fn goes_along(&self, target: &Target) -> bool {
+        !target.local
+    }
+
     fn run<'a>(&'a self, _: StepContext) -> ActionFuture<'a> {
         Box::pin(async { Ok(Output::default()) })
     }
@@ -35,6 +39,8 @@ struct Running {
     at: At,
     cancelled: bool,
     deed: Deed,
+    /// The steps that were handed over with it, and of which nothing was told.
+    then: VecDeque<At>,
 }
 
 /// Random numbers by seed.
@@ -213,6 +219,8 @@ struct World {
     /// Steps of bodies that succeeded while the run never failed.
     succeeded: BTreeSet<At>,
     faults: u32,
+    /// How often steps were handed over together.
+    convoys: usize,
 }
 
 impl World {
@@ -230,17 +238,19 @@ impl World {
                 Order::Start(start) => {
                     // An effect begins only when its cause is durable.
                     self.durable = self.journal.len();
+                    let then: VecDeque<At> = start.then.iter().map(|start| start.at).collect();
+                    self.convoys += usize::from(!then.is_empty());
                     assert!(
                         !self.running.iter().any(|running| running.at == start.at),
                         "{:?} runs twice at once",
                         start.at
                     );
-                    self.running.push(Running { at: start.at, cancelled: false, deed: start.deed });
+                    self.running.push(Running { at: start.at, cancelled: false, deed: start.deed, then });
                 }
                 Order::Cancel(at) => {
                     self.running
                         .iter_mut()
-                        .filter(|running| running.at == at)
+                        .filter(|running| (running.at.task, running.at.host) == (at.task, at.host))
                         .for_each(|running| running.cancelled = true);
                 }
                 Order::Wake { at, timer } => self.timers.push((at, timer)),
@@ -319,9 +329,14 @@ impl World {
                 machine.handle(self.now, Input::Kept { at: self.running[n].at, before, reply });
                 return true;
             }
-            let Running { at, cancelled, .. } = self.running.remove(n);
-            let timed_out = self.dice.chance(3);
+            let Running { at, cancelled, mut then, deed } = self.running.remove(n);
+            let timed_out = self.dice.chance(3) && then.is_empty();
             let result = self.outcome();
+            let success = result.as_ref().is_ok_and(|output| !output.failed);
+            if let Some(next) = then.pop_front().filter(|_| success) {
+                // The next begins at once, and may end before the dispatcher comes to it.
+                self.running.push(Running { at: next, cancelled, deed, then });
+            }
             self.now += self.dice.below(3);
             let finished = Finished { at, result, timed_out, cancelled, writes: vec![] };
             machine.handle(self.now, Input::Finished(Box::new(finished)));
@@ -383,7 +398,8 @@ impl World {
     }
 }
 
-fn simulate(seed: u64) -> RunStatus {
+/// How a seed's run ends, and how often steps were handed over together in it.
+fn simulate(seed: u64) -> (RunStatus, usize) {
     let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let plan = Arc::new(plan(&mut dice));
     let faults = dice.below(4) as u32;
@@ -397,6 +413,7 @@ fn simulate(seed: u64) -> RunStatus {
         timers: vec![],
         succeeded: BTreeSet::new(),
         faults,
+        convoys: 0,
     };
     let mut machine = dispatcher(&plan, &[], None, 1, seed);
     let mut undone = false;
@@ -421,7 +438,7 @@ fn simulate(seed: u64) -> RunStatus {
                     machine = build(state, None, world.now, seed, true);
                     continue;
                 }
-                return state.status;
+                return (state.status, world.convoys);
             }
             assert_eq!(state.status, RunStatus::Interrupted);
             machine = world.restart(seed, Some(Verdict::Rerun));
@@ -449,10 +466,14 @@ fn seeds() -> u64 {
 #[test]
 fn every_seed_ends_and_loses_nothing() {
     let mut ends = std::collections::BTreeMap::new();
+    let mut convoys = 0;
     for seed in 1..=seeds() {
         let end = std::panic::catch_unwind(|| simulate(seed));
         match end {
-            Ok(status) => *ends.entry(status.word()).or_insert(0) += 1,
+            Ok((status, seen)) => {
+                *ends.entry(status.word()).or_insert(0) += 1;
+                convoys += seen;
+            }
             Err(panic) => {
                 let said = panic.downcast_ref::<String>().cloned().unwrap_or_default();
                 panic!("seed {seed}: {said}");
@@ -460,6 +481,7 @@ fn every_seed_ends_and_loses_nothing() {
         }
     }
     // A simulator in which everything ends one way shows nothing.
+    assert!(convoys > 100, "steps were handed over together {convoys} times");
     assert!(ends.len() == 3 && ends.values().all(|&n| n > 20), "{ends:?}");
 }
 

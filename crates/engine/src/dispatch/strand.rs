@@ -1,12 +1,13 @@
 //! A strand: one task on one host. Its steps run one after another; strands run side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use windlass_expr::from_json;
 use windlass_model::{At, Code, Outcome, RunState, Scope, Status, Task};
 
+use super::message::Finished;
 use super::walk::{Omitted, Walk};
 use crate::vars::Registers;
 
@@ -32,6 +33,16 @@ pub(crate) enum Doing {
     Parked,
 }
 
+/// Steps that were handed over together. Their executor does one after another and tells of each; it stops at
+/// the first that does not succeed.
+#[derive(Clone, Debug)]
+pub(crate) struct Convoy {
+    /// The index of the last step.
+    pub last: u32,
+    /// What came of steps that the strand has not come to yet, in order.
+    pub told: VecDeque<Finished>,
+}
+
 /// One task on one host.
 #[derive(Clone, Debug)]
 pub(crate) struct Strand {
@@ -54,6 +65,8 @@ pub(crate) struct Strand {
     pub waits: u32,
     /// Steps that its way leaves out, and that a crash kept from being written down as such.
     pub owed: Vec<Omitted>,
+    /// The steps that its executor has at once, where it has several.
+    pub convoy: Option<Convoy>,
     /// Whether its cleanup runs before its time, because the run is being interrupted: then it parks.
     pub early: bool,
 }
@@ -73,6 +86,7 @@ impl Strand {
             last: None,
             waits: 0,
             owed: Vec::new(),
+            convoy: None,
             early: false,
         };
         if state.undoing.contains(&Scope::Task(key.0)) {

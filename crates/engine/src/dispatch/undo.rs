@@ -10,7 +10,7 @@ use windlass_model::{At, Code, Event, Failure, RunStatus, Scope, TaskEnd};
 use super::message::{Deed, Finished, Order, Start};
 use super::strand::Strand;
 use super::{Course, Dispatcher};
-use crate::action::Action;
+use crate::action::{Action, Target};
 
 /// How long taking one step back may take.
 const STEP_LIMIT_MS: u64 = 60_000;
@@ -30,13 +30,17 @@ pub(super) struct Pass {
 }
 
 impl Dispatcher {
-    /// What an executor does with an attempt at a step.
-    pub(super) fn deed(&self, at: At, action: &dyn Action) -> Deed {
+    /// What an executor does with an attempt at a step. How things were on a host that is far away is asked for
+    /// in transactions only: it takes a question and its answer before each step.
+    pub(super) fn deed(&self, at: At, action: &dyn Action, target: &Target) -> Deed {
         let in_body = at.step < self.plan.tasks[at.task as usize].cleanup;
         if !action.undoes() || !in_body || self.config.mode.check || self.state.undo.contains_key(&at) {
             return Deed::Do;
         }
-        Deed::DoAndKeep { must: self.is_transaction(at.task) }
+        match self.is_transaction(at.task) {
+            false if action.goes_along(target) => Deed::Do,
+            must => Deed::DoAndKeep { must },
+        }
     }
 
     /// Whether a task is a transaction, by itself or with its stage.
@@ -159,6 +163,7 @@ impl Dispatcher {
             no_log: step.more().no_log,
             deed: Deed::Undo(before),
             scopes: self.scopes_of(key),
+            then: Vec::new(),
         })));
     }
 

@@ -45,7 +45,10 @@ impl Dispatcher {
                 return self.strand_done(key);
             }
             let in_body = strand.walk.cursor < task.cleanup;
+            let sent = strand.convoy.is_some();
             let pace = match &self.course {
+                // Its executor does it whatever the run is heading for.
+                _ if sent => self.step(key),
                 Course::Interrupting { .. } if in_body => self.park(key),
                 Course::Closing { .. } if in_body => {
                     self.abandon(key);

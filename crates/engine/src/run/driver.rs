@@ -211,9 +211,9 @@ impl Driver {
         }
         while work.starts.front().is_some_and(|(at, _)| *at <= position) {
             if let Some((_, start)) = work.starts.pop_front() {
-                let at = start.at;
+                let all: Vec<At> = std::iter::once(start.at).chain(start.then.iter().map(|s| s.at)).collect();
                 let cancel = executor::spawn(&self.surroundings, *start, self.sender.clone());
-                work.running.insert(at, cancel);
+                work.running.extend(all.into_iter().map(|at| (at, cancel.clone())));
             }
         }
         if let Some((_, through)) = work.settle.take_if(|(at, _)| *at <= position) {

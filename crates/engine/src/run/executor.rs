@@ -1,19 +1,20 @@
 //! Runs one attempt: gives the action its context, its deadline and its cancel token, and takes what comes.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use windlass_model::{BlobId, Code, Failure, Plan, RunId, Scope};
+use windlass_model::{At, BlobId, Code, Failure, Plan, RunId, Scope};
 
-use crate::action::{Action, ActionFuture, Blobs, Mode, Output, StepContext};
+use crate::action::{Action, ActionFuture, Blobs, Mode, Output, StepContext, Tell};
 use crate::cleanup::CleanupStack;
 use crate::dispatch::{Deed, Finished, Input, Start};
 use crate::progress::{Progress, Watch};
@@ -64,6 +65,7 @@ impl Surroundings {
             mode: self.mode,
             root: self.root.clone(),
             cancel,
+            limit: None,
             deadline: start.limit_ms.map(|ms| Instant::now() + Duration::from_millis(ms)),
             progress: Progress::new(start.at, watch, self.redactor.clone()),
             state: StateView::new(self.values.clone(), start.scopes),
@@ -93,6 +95,9 @@ pub(crate) fn spawn(
     start: Start,
     inputs: mpsc::UnboundedSender<Input>,
 ) -> CancellationToken {
+    if !start.then.is_empty() {
+        return spawn_all(surroundings, start, inputs);
+    }
     let cancel = CancellationToken::new();
     let (at, action, deed) = (start.at, start.action.clone(), start.deed.clone());
     let mut step = surroundings.context(start, cancel.clone());
@@ -117,6 +122,74 @@ pub(crate) fn spawn(
         inputs.send(Input::Finished(Box::new(finished))).ok();
     });
     cancel
+}
+
+/// Begins steps that go together. A [`Finished`] comes of each, in their order, up to the last or to the first
+/// that does not succeed.
+fn spawn_all(
+    surroundings: &Arc<Surroundings>,
+    mut start: Start,
+    inputs: mpsc::UnboundedSender<Input>,
+) -> CancellationToken {
+    let cancel = CancellationToken::new();
+    let then = std::mem::take(&mut start.then);
+    let lead = start.action.clone();
+    let mut left = VecDeque::new();
+    let mut steps = Vec::new();
+    for start in std::iter::once(start).chain(then) {
+        let (at, action) = (start.at, start.action.clone());
+        let limit = start.limit_ms.map(Duration::from_millis);
+        let wire = Wire { inputs: inputs.clone(), redactor: surroundings.redactor.clone() };
+        let mut step = surroundings.context(start, cancel.clone());
+        (step.deadline, step.limit) = (None, limit);
+        step.state = step.state.with_publisher(Arc::new(wire));
+        left.push_back((at, step.state.clone()));
+        steps.push((action, step));
+    }
+    let (token, redactor) = (cancel.clone(), surroundings.redactor.clone());
+    let told = Arc::new(Mutex::new(Told { left, inputs, redactor, token: cancel.clone() }));
+    let hears = told.clone();
+    let tell: Tell = Box::new(move |at, result| {
+        hears.lock().unwrap_or_else(PoisonError::into_inner).hear(at, result);
+    });
+    tokio::spawn(async move {
+        let all = Box::pin(async move {
+            lead.run_all(steps, tell).await;
+            // Whoever was not told of did not begin, or nobody knows: the first of them is told of as failed.
+            Err(ended_early())
+        });
+        let (result, _) = attend(Guarded(all), token, None).await;
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, _)) = told.left.front() {
+            let at = *at;
+            told.hear(at, result);
+        }
+    });
+    cancel
+}
+
+/// What was told of steps that go together.
+struct Told {
+    /// The steps that nothing was told of, in their order; none after one that did not succeed.
+    left: VecDeque<(At, StateView)>,
+    inputs: mpsc::UnboundedSender<Input>,
+    redactor: Arc<Redactor>,
+    token: CancellationToken,
+}
+
+impl Told {
+    fn hear(&mut self, at: At, result: Result<Output, Failure>) {
+        // What comes out of its order is a mistake of the action, and is left out.
+        let Some((_, state)) = self.left.pop_front_if(|(next, _)| *next == at) else { return };
+        if !result.as_ref().is_ok_and(|output| !output.failed) {
+            self.left.clear();
+        }
+        let clean = |(scope, key, value): Write| (scope, key, value.map(|value| self.redactor.shared(value)));
+        let writes = state.take_writes().into_iter().map(clean).collect();
+        let cancelled = self.token.is_cancelled();
+        let finished = Finished { at, result, timed_out: false, cancelled, writes };
+        self.inputs.send(Input::Finished(Box::new(finished))).ok();
+    }
 }
 
 /// Does what is to be done with a step. Where it is kept how things were before, that is durable before the

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use windlass_engine::{
-    Action, ActionFuture, Compiled, Output, RunOptions, Runtime, StepContext, Stop, Target,
+    Action, ActionFuture, AllFuture, Compiled, Output, RunOptions, Runtime, StepContext, Stop, Target, Tell,
 };
 use windlass_model::{
-    Draft, Failure, Inventory, Known, Rollout, RunState, RunStatus, Status, Step, StepId, TaskDraft, TaskEnd,
-    TaskId,
+    Code, Draft, Failure, Inventory, Known, Rollout, RunState, RunStatus, Status, Step, StepId, TaskDraft,
+    TaskEnd, TaskId,
 };
 
 /// Notes who works at once and where.
@@ -238,4 +238,126 @@ async fn a_rollout_that_was_stopped_goes_on_where_it_stood() {
 #[test]
 fn a_password_is_named_by_its_host_and_variable() {
     assert_eq!(Target::secret_name("h1", "ansible_password"), "inventory:h1:ansible_password");
+}
+
+/// Works elsewhere, and takes several steps at once.
+#[derive(Default)]
+struct Train {
+    runs: Mutex<Vec<Vec<String>>>,
+}
+
+impl Action for Train {
+    fn name(&self) -> &str {
+        "train"
+    }
+
+    fn goes_along(&self, target: &Target) -> bool {
+        !target.local
+    }
+
+    fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a> {
+        Box::pin(async move {
+            if step.input["slow"] == json!(true) {
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_secs(20)) => {}
+                    () = step.cancel.cancelled() => return Err(Failure::new(Code::Cancelled, "ended")),
+                }
+            }
+            if step.input["fail"] == json!(true) {
+                return Err(Failure::new(Code::StepFailed, "asked to"));
+            }
+            Ok(Output::ok(true).with("word", step.input["word"].clone()))
+        })
+    }
+
+    fn run_all<'a>(&'a self, steps: Vec<(Arc<dyn Action>, StepContext)>, mut tell: Tell) -> AllFuture<'a> {
+        let names = steps.iter().map(|(_, step)| step.step.to_string()).collect();
+        self.runs.lock().unwrap().push(names);
+        Box::pin(async move {
+            for (action, step) in steps {
+                let at = step.at;
+                let result = action.run(step).await;
+                let success = result.is_ok();
+                tell(at, result);
+                if !success {
+                    return;
+                }
+            }
+        })
+    }
+}
+
+fn ride(id: &str, input: Value) -> Step {
+    Step::new(StepId::new(id).unwrap(), "train", input)
+}
+
+async fn travel(hosts: usize, steps: Vec<Step>) -> (Arc<RunState>, Vec<Vec<String>>) {
+    let train = Arc::new(Train::default());
+    let runtime = Runtime::builder().action(train.clone()).build().unwrap();
+    let compiled = plan(hosts, vec![task("t", hosts, Rollout::default(), steps)]);
+    let run = runtime.start(compiled, RunOptions::default()).unwrap();
+    let state = run.wait().await.unwrap().state;
+    let runs = train.runs.lock().unwrap().clone();
+    (state, runs)
+}
+
+#[tokio::test]
+async fn steps_that_need_nothing_from_the_controller_go_together() {
+    let register = |step: Step| step.with(|more| more.register = Some("seen".into()));
+    let steps = vec![
+        ride("a", json!({"word": 1})),
+        register(ride("b", json!({"word": 2}))),
+        ride("c", json!({"word": "{{ inventory_hostname }}"})),
+        ride("d", json!({"word": "{{ seen.word }}"})),
+        ride("e", json!({"word": 5})),
+        ride("f", json!({})).with(|more| more.when = vec!["true == true".into()]),
+        ride("g", json!({})).with(|more| more.ignore_errors = true),
+        ride("h", json!({})),
+    ];
+    let (state, runs) = travel(2, steps).await;
+    assert_eq!(state.status, RunStatus::Completed);
+    let one = [vec!["a", "b", "c"], vec!["d", "e"], vec!["f", "g"]];
+    for part in one {
+        assert_eq!(runs.iter().filter(|run| **run == part).count(), 2, "{part:?} of {runs:?}");
+    }
+    assert_eq!(runs.len(), 6, "the last step goes alone: {runs:?}");
+}
+
+#[tokio::test]
+async fn a_failure_ends_what_goes_together_and_a_retry_takes_it_up_again() {
+    let retried = ride("b", json!({"fail": "{{ run.name == 'case' }}"})).with(|more| {
+        more.retry = Some(windlass_model::Retry {
+            max_attempts: 2,
+            initial_delay_ms: 1,
+            on: windlass_model::RetryOn::Any,
+            ..Default::default()
+        });
+    });
+    let (state, runs) = travel(1, vec![ride("a", json!({})), retried, ride("c", json!({}))]).await;
+    assert_eq!(state.status, RunStatus::Failed);
+    assert_eq!(runs, [vec!["a", "b", "c"], vec!["b", "c"]]);
+    let statuses: Vec<_> = state.steps_on(0, 0).iter().map(|run| run.status().unwrap()).collect();
+    assert_eq!(statuses, [Status::Changed, Status::Failed, Status::Skipped]);
+    assert_eq!(state.steps_on(0, 0)[2].attempts, 0, "what never began was not tried");
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_hard_ends_the_step_under_way_and_a_resume_goes_on_there() {
+    let train = Arc::new(Train::default());
+    let runtime = Runtime::builder().action(train.clone()).build().unwrap();
+    let slow = ride("b", json!({"slow": "{{ not run.check }}"}));
+    let steps = vec![ride("a", json!({})), slow, ride("c", json!({}))];
+    let compiled = plan(1, vec![task("t", 1, Rollout::default(), steps)]);
+    let run = runtime.start(compiled, RunOptions::default()).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    run.stop(Stop::Cancel, "test");
+    let state = run.wait().await.unwrap().state;
+    assert_eq!(state.status, RunStatus::Interrupted);
+    assert_eq!(state.steps_on(0, 0)[0].status(), Some(Status::Changed), "what was told is kept");
+    assert!(state.steps_on(0, 0)[1].status().is_none());
+    let run = runtime.resume(run.id(), RunOptions::default()).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    run.abort("test");
+    run.wait().await.unwrap();
+    assert_eq!(*train.runs.lock().unwrap(), [vec!["a", "b", "c"]], "what is in doubt goes alone");
 }

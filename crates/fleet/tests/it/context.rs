@@ -176,6 +176,7 @@ impl World {
             mode: self.mode,
             root: self.root().into(),
             cancel: self.cancel.clone(),
+            limit: None,
             deadline: self.timeout.map(|timeout| Instant::now() + timeout),
             progress: Progress::new(at, Some(self.lines.clone()), Arc::new(Redactor::default())),
             state: StateView::new(Values::default(), Vec::new()),

@@ -136,6 +136,7 @@ impl EventLine<'_> {
                 line.put("by", by)?;
                 line.put("note", note)
             }
+            Event::StepsSent { at, last } => line.put("last", step_id(self.plan, At { step: *last, ..*at })),
             Event::StepHeld { .. } => Ok(()),
             Event::DoubtResolved { verdict, .. } => line.put("verdict", verdict),
             Event::StateSet { scope, key, value } => {

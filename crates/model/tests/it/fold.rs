@@ -73,6 +73,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         2 => at().prop_map(|at| Event::ApprovalAsked { at, prompt: "?".into() }),
         2 => at().prop_map(|at| Event::ApprovalGiven { at, approved: true, by: "x".into(), note: String::new() }),
         1 => at().prop_map(|at| Event::StepHeld { at }),
+        1 => (at(), 0..4u32).prop_map(|(at, last)| Event::StepsSent { at, last }),
         2 => (at(), prop_oneof![Just(Verdict::Rerun), Just(Verdict::Skip), Just(Verdict::Fail)])
             .prop_map(|(at, verdict)| Event::DoubtResolved { at, verdict }),
         1 => (prop_oneof![Just(Scope::Global), (0..4u32).prop_map(Scope::Task), (0..2u32).prop_map(Scope::Stage)], any::<bool>())

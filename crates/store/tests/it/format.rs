@@ -145,6 +145,7 @@ fn arb_step_event() -> impl Strategy<Value = Event> {
             note
         }),
         arb_at().prop_map(|at| Event::StepHeld { at }),
+        (arb_at(), 0..4u32).prop_map(|(at, last)| Event::StepsSent { at, last }),
         (arb_at(), verdict).prop_map(|(at, verdict)| Event::DoubtResolved { at, verdict }),
     ]
 }

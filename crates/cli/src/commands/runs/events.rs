@@ -74,6 +74,9 @@ fn note(plan: &Plan, event: &Event) -> String {
             format!("{} {end:?}", plan.tasks[*task as usize].id).to_lowercase()
         }
         Event::StepStarted { attempt, .. } if *attempt > 1 => format!("attempt {attempt}"),
+        Event::StepsSent { at, last } => {
+            format!("up to {}", plan.tasks[at.task as usize].steps[*last as usize].id)
+        }
         Event::StepRetried { error, .. } => error.message.clone(),
         Event::StepFinished { outcome, .. } => outcome.status.word().to_owned(),
         Event::ApprovalAsked { prompt, .. } => prompt.clone(),
