@@ -6,6 +6,7 @@
 //!   expressions), and hands the rest to a module.
 //! * [`LocalRunner`] runs a module on this machine, in this process, on a bounded number of threads. Rust
 //!   callers use it by itself. A runner that reaches other hosts belongs beside it, with the same `run`.
+//! * [`inventory`] is who the hosts are: Ansible's inventories, patterns and connection variables.
 //!
 //! A program adds everything to its runtime in two lines:
 //!
@@ -21,6 +22,7 @@
 mod action;
 mod blob;
 mod failure;
+pub mod inventory;
 mod jinja;
 mod local;
 mod varfiles;

@@ -49,7 +49,7 @@ pub use cancel::Cancel;
 pub use context::{Context, Progress, Silent, Stream};
 pub use error::{Error, ParamError};
 pub use modules::{all, find};
-pub use pattern::search;
+pub use pattern::{matcher, search};
 pub use reply::{Diff, Reply};
 pub use spec::{Check, Effect, Kind, Param, Rule, Spec};
 pub use words::first_word;

@@ -2,8 +2,8 @@
 //!
 //! A code without a page does not compile: the page is included here. Codes are grouped by where the
 //! problem lies: `WL01xx` the text of a document, `WL02xx` what a workflow says, `WL03xx` expressions,
-//! `WL04xx` modules and their parameters, `WL05xx` planning, `WL06xx` execution, `WL07xx` the store and
-//! its runs, `WL08xx` the lifecycle, `WL09xx` the command line.
+//! `WL04xx` modules and their parameters, `WL05xx` planning, `WL06xx` execution, `WL07xx` the store,
+//! its runs and inventories, `WL08xx` the lifecycle, `WL09xx` the command line.
 
 use std::fmt;
 
@@ -179,6 +179,8 @@ codes! {
     CannotUndo = "WL0640",
     /// No host of the inventory has this name.
     NoHost = "WL0641",
+    /// An inventory says something that makes no sense.
+    BadInventory = "WL0700",
     /// A file or folder of the state cannot be used.
     StateUnusable = "WL0701",
     /// No space is left for the store.
@@ -201,6 +203,22 @@ codes! {
     NoContent = "WL0710",
     /// A run's records contradict themselves.
     StoreCorrupt = "WL0711",
+    /// Groups of an inventory hold each other in a circle.
+    InventoryLoop = "WL0712",
+    /// A host or a group has a name that it cannot have.
+    UnsafeName = "WL0713",
+    /// A range stands for too many hosts.
+    RangeTooBig = "WL0714",
+    /// A program that gives an inventory failed.
+    InventoryScript = "WL0715",
+    /// There is no inventory where one was named, or none that can be read.
+    NoInventory = "WL0716",
+    /// A value or a file is encrypted with Ansible Vault.
+    Vaulted = "WL0717",
+    /// A pattern for hosts cannot be read.
+    BadPattern = "WL0718",
+    /// No host or group is meant by what was named.
+    NoHosts = "WL0719",
     /// A file is no exported run, or not a whole one.
     NotPortable = "WL0730",
     /// A later version exported the run.

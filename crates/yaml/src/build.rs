@@ -18,7 +18,10 @@ pub(crate) struct Builder<'s> {
     root: Option<Node>,
     nodes: usize,
     text: usize,
+    /// Whether the text is data for Ansible, where a key that stands twice has its last value.
+    lenient: bool,
     pub(crate) problems: Diagnostics,
+    pub(crate) warnings: Diagnostics,
 }
 
 /// A list or mapping whose end has not come.
@@ -58,8 +61,16 @@ impl<'s> Builder<'s> {
             root: None,
             nodes: 0,
             text: 0,
+            lenient: false,
             problems: Diagnostics::default(),
+            warnings: Diagnostics::default(),
         }
+    }
+
+    /// Only warns of keys that stand twice, and lets the last one count.
+    pub(crate) fn lenient(mut self) -> Self {
+        self.lenient = true;
+        self
     }
 
     /// The document that has been built, and the beginning of another one. Budgets are for the whole text.
@@ -115,8 +126,13 @@ impl<'s> Builder<'s> {
                 .problem(Code::DuplicateKey, second.span, format!("the key `{}` stands twice", shown(text)))
                 .hint("remove one of the two, or merge what they say")
                 .related(first.location(self.source), "it stands here first");
-            self.note(problem)?;
+            if !self.lenient {
+                self.note(problem)?;
+            } else if self.warnings.len() < self.limits.problems {
+                self.warnings.push(problem);
+            }
         }
+        let entries = if self.lenient { keys::last_wins(entries) } else { entries };
         if !entries.iter().any(|(key, _)| keys::is_merge(key)) {
             return Ok(entries);
         }
@@ -228,6 +244,14 @@ impl<'s> Builder<'s> {
         }
         self.problems.push(problem);
         Ok(())
+    }
+
+    /// The key whose value comes next, or that of the list it belongs to.
+    pub(crate) fn pending_key(&self) -> Option<&str> {
+        self.open.iter().rev().find_map(|frame| match &frame.parts {
+            Parts::Map { key, .. } => key.as_ref().and_then(Node::as_str),
+            Parts::List(_) => None,
+        })
     }
 
     pub(crate) fn problem(&self, code: Code, span: Span, message: impl Into<String>) -> Diagnostic {

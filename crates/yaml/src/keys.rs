@@ -24,6 +24,26 @@ pub(crate) fn duplicates(entries: &[Entry]) -> Vec<(&Node, &Node)> {
     found
 }
 
+/// Each key once, where it stood first and with the value that it had last.
+pub(crate) fn last_wins(entries: Vec<Entry>) -> Vec<Entry> {
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(entries.len());
+    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+    for (key, value) in entries {
+        // Several merge keys add to each other.
+        match key.as_str().filter(|_| !is_merge(&key)).map(str::to_owned) {
+            Some(text) => match places.get(&text) {
+                Some(&place) => kept[place].1 = value,
+                None => {
+                    places.insert(text, kept.len());
+                    kept.push((key, value));
+                }
+            },
+            None => kept.push((key, value)),
+        }
+    }
+    kept
+}
+
 /// Whether this key merges mappings into its own: a plain `<<`.
 pub(crate) fn is_merge(key: &Node) -> bool {
     key.style == Style::Plain && key.as_str() == Some("<<")

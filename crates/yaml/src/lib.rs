@@ -27,6 +27,7 @@
 //! ```
 
 mod build;
+mod data;
 mod duration;
 mod file;
 mod json;
@@ -49,6 +50,6 @@ pub use limits::Limits;
 pub use money::nanos;
 pub use nearest::nearest;
 pub use node::{Kind, Node, Style};
-pub use parse::{parse, parse_all};
+pub use parse::{parse, parse_all, parse_data};
 pub use reader::{Map, Reader, Spanned, Text};
 pub use size::size;

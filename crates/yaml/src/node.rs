@@ -94,6 +94,11 @@ impl Node {
         }
     }
 
+    /// Whether this key was written as something other than a text, such as a number. Keys are taken as texts.
+    pub fn is_odd_key(&self) -> bool {
+        self.raw.is_some()
+    }
+
     /// What stands in the text for a scalar, null included.
     pub(crate) fn written(&self) -> Option<&str> {
         self.text().or(self.raw.as_deref())

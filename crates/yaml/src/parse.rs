@@ -5,16 +5,39 @@ use std::sync::Arc;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use windlass_model::{Code, Diagnostic, Diagnostics, Location, Source, Span};
 
-use crate::build::Builder;
+use crate::build::{Builder, shown};
 use crate::json::{self, Stop};
 use crate::place::Places;
-use crate::{Kind, Limits, Node, Style, scalar, syntax, tag};
+use crate::{Kind, Limits, Node, Style, data, scalar, syntax, tag};
+
+const VAULT_HINT: &str = "leave the value out of the inventory, and give it as a secret: `secrets` of a workflow takes env, file or command";
 
 /// Reads the one document of a text. An empty text is null.
 ///
 /// Returns every problem that leaves the rest of the text readable, and the first that does not.
 pub fn parse(source: &Arc<Source>, limits: &Limits) -> Result<Node, Diagnostics> {
-    let mut documents = read(source, limits)?;
+    only(source, read(source, limits, Dialect::Core)?.0)
+}
+
+/// Reads the one document of a text that was written for Ansible: inventories and files with variables.
+///
+/// It is YAML 1.1 as Ansible reads it: `yes` is true, `0644` is octal, and a key that stands twice has its
+/// last value, of which the second part of the result warns. Encrypted values are refused by name.
+pub fn parse_data(source: &Arc<Source>, limits: &Limits) -> Result<(Node, Diagnostics), Diagnostics> {
+    let (documents, warnings) = read(source, limits, Dialect::Data)?;
+    Ok((only(source, documents)?, warnings))
+}
+
+/// Which YAML a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    /// The core schema of YAML 1.2, strict.
+    Core,
+    /// YAML 1.1 as Ansible has it.
+    Data,
+}
+
+fn only(source: &Arc<Source>, mut documents: Documents) -> Result<Node, Diagnostics> {
     if let Some((_, start)) = documents.get(1) {
         let place = Location { source: source.clone(), span: *start };
         let problem = Diagnostic::new(Code::SeveralDocuments, "a second document begins here")
@@ -27,33 +50,47 @@ pub fn parse(source: &Arc<Source>, limits: &Limits) -> Result<Node, Diagnostics>
 
 /// Reads all documents of a text, which `---` separates. An empty text has none.
 pub fn parse_all(source: &Arc<Source>, limits: &Limits) -> Result<Vec<Node>, Diagnostics> {
-    Ok(read(source, limits)?.into_iter().map(|(node, _)| node).collect())
+    Ok(read(source, limits, Dialect::Core)?.0.into_iter().map(|(node, _)| node).collect())
 }
 
 /// Documents with the place where each begins.
 type Documents = Vec<(Node, Span)>;
 
-fn read(source: &Arc<Source>, limits: &Limits) -> Result<Documents, Diagnostics> {
+fn read(
+    source: &Arc<Source>,
+    limits: &Limits,
+    dialect: Dialect,
+) -> Result<(Documents, Diagnostics), Diagnostics> {
     let place = Location { source: source.clone(), span: Span::default() };
     if source.text.len() > limits.bytes {
         return Err(crate::file::too_big(source.text.len() as u64, limits).at(place).into());
     }
-    let mut builder = Builder::new(source, limits);
+    let mut builder = builder(source, limits, dialect);
     let end = match json::read(&source.text, &mut builder) {
         Ok(()) => Ok(()),
         Err(Stop::Refused(problem)) => Err(problem),
-        Err(Stop::Foreign) => return read_yaml(source, limits),
+        Err(Stop::Foreign) => return read_yaml(source, limits, dialect),
     };
     let documents = builder.finish().map(|node| (node, Span::default()));
     conclude(builder, end, documents.into_iter().collect())
 }
 
-fn read_yaml(source: &Arc<Source>, limits: &Limits) -> Result<Documents, Diagnostics> {
+fn builder<'s>(source: &'s Arc<Source>, limits: &'s Limits, dialect: Dialect) -> Builder<'s> {
+    let builder = Builder::new(source, limits);
+    if dialect == Dialect::Data { builder.lenient() } else { builder }
+}
+
+fn read_yaml(
+    source: &Arc<Source>,
+    limits: &Limits,
+    dialect: Dialect,
+) -> Result<(Documents, Diagnostics), Diagnostics> {
     check_marks(source, limits)?;
     let mut reading = Reading {
         source,
         places: Places::new(&source.text),
-        builder: Builder::new(source, limits),
+        builder: builder(source, limits, dialect),
+        dialect,
         documents: Vec::new(),
         start: Span::default(),
     };
@@ -65,7 +102,7 @@ fn conclude(
     builder: Builder<'_>,
     end: Result<(), Diagnostic>,
     documents: Documents,
-) -> Result<Documents, Diagnostics> {
+) -> Result<(Documents, Diagnostics), Diagnostics> {
     let mut problems = builder.problems;
     if let Err(problem) = end {
         // The parser may stumble over the very thing that was noted before.
@@ -74,7 +111,7 @@ fn conclude(
             problems.push(problem);
         }
     }
-    problems.into_result(documents)
+    problems.into_result((documents, builder.warnings))
 }
 
 /// Bounds the tokens that the parser holds back, which it does until a flow collection ends.
@@ -96,6 +133,7 @@ struct Reading<'s> {
     source: &'s Arc<Source>,
     places: Places<'s>,
     builder: Builder<'s>,
+    dialect: Dialect,
     documents: Documents,
     start: Span,
 }
@@ -155,6 +193,13 @@ impl Reading<'_> {
             ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
         };
         let value = match tag {
+            Some(tag) if self.dialect == Dialect::Data && tag::is_own(tag, "unsafe") => {
+                self.unsafe_text(text, span)?
+            }
+            Some(tag) if self.dialect == Dialect::Data && tag::is_own(tag, "vault") => {
+                self.vaulted(span)?;
+                Kind::Null
+            }
             Some(tag) => match tag::scalar(tag, text) {
                 Ok(value) => value,
                 Err(refusal) => {
@@ -164,6 +209,7 @@ impl Reading<'_> {
                     Kind::Str(text.to_owned())
                 }
             },
+            None if style == Style::Plain && self.dialect == Dialect::Data => data::resolve(text),
             None if style == Style::Plain => scalar::resolve(text),
             None => Kind::Str(text.to_owned()),
         };
@@ -174,6 +220,30 @@ impl Reading<'_> {
             span
         };
         Ok(Node::scalar(span, value, style, text))
+    }
+
+    /// A text that must not be rendered: any text without the signs of a template is one.
+    fn unsafe_text(&mut self, text: &str, span: Span) -> Result<Kind, Diagnostic> {
+        if ["{{", "{%", "{#"].iter().any(|sign| text.contains(sign)) {
+            let problem = self
+                .builder
+                .problem(Code::UnsupportedTag, span, "the tag `!unsafe` is not supported before a text with `{{`, `{%` or `{#`")
+                .hint("write the text without the tag, and put `{% raw %}…{% endraw %}` around what must not be rendered");
+            self.builder.note(problem)?;
+        }
+        Ok(Kind::Str(text.to_owned()))
+    }
+
+    fn vaulted(&mut self, span: Span) -> Result<(), Diagnostic> {
+        let message = match self.builder.pending_key() {
+            Some(key) => format!(
+                "the value of `{}` is encrypted with Ansible Vault, which is not supported",
+                shown(key)
+            ),
+            None => "a value is encrypted with Ansible Vault, which is not supported".to_owned(),
+        };
+        let problem = self.builder.problem(Code::Vaulted, span, message).hint(VAULT_HINT);
+        self.builder.note(problem)
     }
 
     fn check_tag(&mut self, tag: Option<&Tag>, fits: &str, span: Span) -> Result<(), Diagnostic> {

@@ -46,6 +46,12 @@ pub(crate) fn collection(tag: &Tag, fits: &str) -> Result<(), Refusal> {
     }
 }
 
+/// Whether this is an application's own tag, such as `!vault`.
+pub(crate) fn is_own(tag: &Tag, name: &str) -> bool {
+    tag.handle == "!" && tag.suffix == name
+        || tag.handle.is_empty() && tag.suffix.strip_prefix('!') == Some(name)
+}
+
 /// A lone `!`, which only says "do not guess".
 fn is_bare(tag: &Tag) -> bool {
     (tag.handle.is_empty() && tag.suffix == "!") || (tag.handle == "!" && tag.suffix.is_empty())

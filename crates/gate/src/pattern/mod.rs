@@ -94,6 +94,12 @@ pub fn search(pattern: &str, text: &str) -> Result<bool, String> {
     Pattern::parse(pattern, flags).map(|pattern| pattern.is_match(text.as_bytes()))
 }
 
+/// Tells of texts whether a pattern as Python writes it matches at their beginning, as `re.match` does.
+pub fn matcher(pattern: &str) -> Result<impl Fn(&str) -> bool + use<>, String> {
+    let flags = Flags { unicode: true, anchored: true, ..Flags::default() };
+    Pattern::parse(pattern, flags).map(|pattern| move |text: &str| pattern.is_match(text.as_bytes()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
