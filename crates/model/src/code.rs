@@ -212,7 +212,7 @@ codes! {
     /// A program that gives an inventory failed.
     InventoryScript = "WL0715",
     /// There is no inventory where one was named, or none that can be read.
-    NoInventory = "WL0716",
+    UnreadInventory = "WL0716",
     /// A value or a file is encrypted with Ansible Vault.
     Vaulted = "WL0717",
     /// A pattern for hosts cannot be read.

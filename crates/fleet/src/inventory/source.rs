@@ -69,7 +69,7 @@ impl<'o> Sources<'o> {
             io::ErrorKind::NotFound => "check the path; a list of hosts needs a comma, even for one: `web1,`",
             _ => "check the permissions of the file and of the folders above it",
         };
-        self.draft.problem(Diagnostic::new(Code::NoInventory, message).hint(hint));
+        self.draft.problem(Diagnostic::new(Code::UnreadInventory, message).hint(hint));
     }
 
     /// Hosts with commas between them.
@@ -102,7 +102,7 @@ impl<'o> Sources<'o> {
             Ok(names) if depth < DEEPEST => names,
             Ok(_) => {
                 let message = format!("folders lie more than {DEEPEST} deep in `{}`", shown(named));
-                return self.draft.problem(Diagnostic::new(Code::NoInventory, message));
+                return self.draft.problem(Diagnostic::new(Code::UnreadInventory, message));
             }
             Err(error) => return self.missing(named, &error),
         };
@@ -163,7 +163,7 @@ impl<'o> Sources<'o> {
             let message = "this configures an inventory plugin of Ansible, which is not supported";
             let hint =
                 format!("have Ansible write what it finds: ansible-inventory -i {named} --list > hosts.json");
-            return Err(Diagnostic::new(Code::NoInventory, message)
+            return Err(Diagnostic::new(Code::UnreadInventory, message)
                 .at(key.location(&source))
                 .hint(hint)
                 .into());
@@ -201,7 +201,9 @@ fn check_readable(source: &Arc<Source>, end: &str) -> Result<(), Diagnostic> {
     }
     if end == "toml" {
         let message = "inventories in TOML are not supported";
-        return Err(Diagnostic::new(Code::NoInventory, message).at(place).hint("write it as YAML or INI"));
+        return Err(Diagnostic::new(Code::UnreadInventory, message)
+            .at(place)
+            .hint("write it as YAML or INI"));
     }
     Ok(())
 }
