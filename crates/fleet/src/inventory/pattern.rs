@@ -22,6 +22,23 @@ pub struct Selection {
     pub unmatched: Vec<String>,
 }
 
+impl Selection {
+    /// The hosts, of which there has to be one: `named` is what the person wrote.
+    pub fn some(self, named: &str) -> Result<Vec<Arc<str>>, Diagnostic> {
+        if !self.hosts.is_empty() {
+            return Ok(self.hosts);
+        }
+        let message = match self.unmatched.is_empty() {
+            true => format!("`{}` means no host", shown(named)),
+            false => {
+                format!("`{}` means no host: nothing matches `{}`", shown(named), self.unmatched.join("`, `"))
+            }
+        };
+        let hint = "`windlass inventory graph` shows all groups and hosts";
+        Err(Diagnostic::new(Code::NoHosts, message).hint(hint))
+    }
+}
+
 /// Why a pattern means nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum PatternError {
