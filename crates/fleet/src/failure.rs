@@ -166,8 +166,11 @@ mod tests {
 
     #[test]
     fn each_error_has_its_code_and_its_word_about_trying_again() {
-        let io =
-            |raw| Error::Io { path: "/x".into(), op: "open", source: std::io::Error::from_raw_os_error(raw) };
+        let io = |raw| Error::Io {
+            path: "/x".into(),
+            op: "open".into(),
+            source: std::io::Error::from_raw_os_error(raw),
+        };
         let problem = ParamError { param: None, message: "m".into(), hint: Some("h".into()) };
         for (given, code, transient, permanent) in [
             (Error::BadParams(vec![problem]), Code::BadParams, false, true),

@@ -1,6 +1,6 @@
 //! How a module can fail, beyond a reply that says so.
 
-use std::{io, path::PathBuf};
+use std::{borrow::Cow, io, path::PathBuf};
 
 /// Why a module could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum Error {
         /// What it was about.
         path: PathBuf,
         /// What was tried, as a verb.
-        op: &'static str,
+        op: Cow<'static, str>,
         /// What the system said.
         source: io::Error,
     },
@@ -55,7 +55,7 @@ impl Error {
     /// Gives an I/O error its place: `.map_err(Error::io("open", path))`.
     pub(crate) fn io(op: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { path, op, source }
+        move |source| Self::Io { path, op: op.into(), source }
     }
 }
 

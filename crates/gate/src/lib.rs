@@ -25,6 +25,9 @@
 //! assert_eq!(reply.fields["stdout"], "hello");
 //! # Ok::<(), windlass_gate::Error>(())
 //! ```
+//!
+//! The same modules on another host are those of the program `windlass-gate`, which is [`serve`] and speaks
+//! [`wire`].
 
 mod args;
 mod cancel;
@@ -40,8 +43,10 @@ mod modules;
 mod pack;
 mod pattern;
 mod reply;
+pub mod serve;
 mod spec;
 pub mod undo;
+pub mod wire;
 mod words;
 
 pub use args::Args;

@@ -1,10 +1,13 @@
 //! What a module answers.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use similar::TextDiff;
 
-/// What came of one run, with Ansible's names.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// What came of one run, with Ansible's names. Serialized, it is what a gate sends: each part by itself, unlike
+/// [`to_json`](Self::to_json), which puts the module's fields among the others.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Reply {
     /// Whether the host is now other than before, or would be (check mode).
     pub changed: bool,
@@ -78,7 +81,8 @@ impl Reply {
 }
 
 /// A difference: texts for the content of a file, maps for its attributes.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Diff {
     /// What was.
     pub before: Value,

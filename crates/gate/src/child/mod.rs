@@ -19,6 +19,7 @@ use rustix::io::ioctl_fionbio;
 use crate::{Context, Error};
 
 pub(crate) use capture::Capture;
+pub(crate) use group::GRACE;
 use group::Group;
 
 /// What to start.

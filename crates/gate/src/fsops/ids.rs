@@ -1,9 +1,17 @@
 //! Users and groups by name and number, read from `/etc/passwd` and `/etc/group`.
 //!
-//! The files are read directly, since a static program cannot load the system's name services. Users that come
-//! from elsewhere (LDAP, SSSD) are known by number only.
+//! The files are read directly, since a static program cannot load the system's name services. Where the system
+//! says that users come from elsewhere too (LDAP, SSSD), its own `getent` is asked for those not in the files.
 
-use std::fs;
+use std::{
+    collections::HashMap,
+    fs,
+    io::Read,
+    process::{Command, Stdio},
+    sync::{Mutex, OnceLock, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
 
 /// The number of a user, by name or number.
 pub(crate) fn uid(user: &str) -> Option<u32> {
@@ -43,13 +51,79 @@ fn home(line: &[&str]) -> Option<String> {
     line.get(5).map(|home| (*home).to_owned())
 }
 
-/// The first line whose field has the value; a line that cannot be read is passed over.
+/// What the line of the first entry says whose field has the value; a line that cannot be read is passed over.
 fn find<T>(file: &str, field: usize, value: &str, read: impl Fn(&[&str]) -> Option<T>) -> Option<T> {
     let bytes = fs::read(file).ok()?;
-    String::from_utf8_lossy(&bytes).lines().find_map(|line| {
+    line(&String::from_utf8_lossy(&bytes), field, value, &read).or_else(|| {
+        let database = file.trim_start_matches("/etc/");
+        elsewhere(database).then(|| line(&getent(database, value)?, field, value, &read)).flatten()
+    })
+}
+
+fn line<T>(text: &str, field: usize, value: &str, read: &impl Fn(&[&str]) -> Option<T>) -> Option<T> {
+    text.lines().find_map(|line| {
         let fields: Vec<&str> = line.split(':').collect();
         (fields.get(field) == Some(&value)).then(|| read(&fields)).flatten()
     })
+}
+
+/// Whether the system has more entries than those in its files.
+fn elsewhere(database: &str) -> bool {
+    static MORE: OnceLock<[bool; 2]> = OnceLock::new();
+    let [passwd, group] = MORE.get_or_init(|| {
+        let switch = fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
+        ["passwd:", "group:"].map(|name| has_more(&switch, name))
+    });
+    if database == "passwd" { *passwd } else { *group }
+}
+
+fn has_more(switch: &str, name: &str) -> bool {
+    let services = switch.lines().filter_map(|line| line.trim().strip_prefix(name));
+    let mut words = services.flat_map(|line| line.split('#').next().unwrap_or_default().split_whitespace());
+    // Users of `systemd` and the like exist only while a service runs, and are never written in a document.
+    words.any(|word| {
+        !matches!(word, "files" | "compat" | "systemd" | "mymachines" | "altfiles") && !word.starts_with('[')
+    })
+}
+
+/// How long a directory service may take to answer, and for how long its answer holds.
+const PATIENCE: Duration = Duration::from_secs(5);
+const HOLDS: Duration = Duration::from_secs(60);
+
+/// An answer of `getent`, and when it came.
+type Answer = (Instant, Option<String>);
+
+/// An entry that the system's name services know.
+fn getent(database: &str, key: &str) -> Option<String> {
+    static KNOWN: Mutex<Option<HashMap<String, Answer>>> = Mutex::new(None);
+    let name = format!("{database} {key}");
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = known.get_or_insert_default();
+    known.retain(|_, (since, _)| since.elapsed() < HOLDS);
+    known.entry(name).or_insert_with(|| (Instant::now(), ask(database, key))).1.clone()
+}
+
+fn ask(database: &str, key: &str) -> Option<String> {
+    let mut child = Command::new("getent")
+        .args(["--", database, key])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let end = Instant::now() + PATIENCE;
+    while matches!(child.try_wait(), Ok(None)) {
+        if Instant::now() > end {
+            // It waits for a server that is not there.
+            let _ = child.kill();
+            let _ = child.wait();
+            return None;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    let mut text = String::new();
+    child.stdout.take()?.take(1 << 16).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 #[cfg(test)]
@@ -63,5 +137,19 @@ mod tests {
         assert_eq!((uid("1234"), gid("77")), (Some(1234), Some(77)));
         assert_eq!((uid("no such user"), gid("")), (None, None));
         assert!(home_of_uid(0).is_some());
+    }
+
+    #[test]
+    fn the_system_says_where_else_users_come_from() {
+        let switch = "# passwd: ldap\npasswd:  files systemd [NOTFOUND=return]\ngroup: files sss # x\n";
+        assert_eq!((has_more(switch, "passwd:"), has_more(switch, "group:")), (false, true));
+        assert!(!has_more("", "passwd:"));
+    }
+
+    #[test]
+    fn the_systems_own_answer_is_read() {
+        let root = getent("passwd", "root").expect("every system knows root");
+        assert_eq!(line(&root, 0, "root", &|line| line.get(2)?.parse().ok()), Some(0));
+        assert!(getent("passwd", "no-such-user-here").is_none_or(|text| text.is_empty()));
     }
 }

@@ -4,6 +4,7 @@
 
 mod archives;
 mod command;
+mod contents;
 mod copy;
 mod edits;
 mod env;
@@ -11,7 +12,9 @@ mod faults;
 mod file;
 mod find;
 mod making;
+mod peer;
 mod props;
+mod serve;
 mod stat;
 mod sweep;
 mod talk;

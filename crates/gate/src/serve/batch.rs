@@ -1,0 +1,37 @@
+//! Requests: one module, or several in their order.
+
+use super::{run, session::Session};
+use crate::{
+    Cancel,
+    wire::{Answer, Body, Fault, Task},
+};
+
+/// Does one module.
+pub(super) fn single(task: &Task, session: &Session, cancel: &Cancel) {
+    step(task, session, cancel);
+}
+
+/// Does modules in their order. After one that failed, the others are answered without having begun.
+pub(super) fn all(id: u64, tasks: &[Task], session: &Session, cancel: &Cancel) {
+    run::ask(id, tasks, session, cancel);
+    let mut stopped = false;
+    for task in tasks {
+        if stopped || cancel.is_cancelled() {
+            session.out.answer(&Answer::Result { id: task.id, body: Body::Error(Fault::NotStarted) });
+        } else {
+            stopped = !step(task, session, cancel) && !task.lenient;
+        }
+    }
+}
+
+/// Does one module and says whether it ended well.
+fn step(task: &Task, session: &Session, cancel: &Cancel) -> bool {
+    if session.out.is_closed() {
+        return false;
+    }
+    session.out.announce(&Answer::Started { id: task.id });
+    let body = run::run(task, session, cancel);
+    let well = matches!(&body, Body::Reply(reply) if !reply.failed);
+    session.out.send(run::frame(task.id, body));
+    well
+}

@@ -1,0 +1,35 @@
+//! What a gate says of itself.
+
+use std::path::Path;
+
+use crate::{
+    fsops::ids,
+    wire::{self, Hello, Info},
+};
+
+/// What it says first.
+pub(super) fn hello(hash: &str) -> Hello {
+    Hello {
+        version: wire::VERSION,
+        pid: std::process::id(),
+        hash: hash.to_owned(),
+        arch: std::env::consts::ARCH.to_owned(),
+        uid: rustix::process::geteuid().as_raw(),
+        caps: Vec::new(),
+    }
+}
+
+/// What it says when asked.
+pub(super) fn info(hash: &str, cwd: &Path, running: usize) -> Info {
+    let hello = hello(hash);
+    let path = std::env::current_exe().unwrap_or_default();
+    Info {
+        release: env!("CARGO_PKG_VERSION").to_owned(),
+        path: path.to_string_lossy().into_owned(),
+        user: ids::user(hello.uid),
+        cwd: cwd.to_string_lossy().into_owned(),
+        modules: crate::all().map(|module| module.spec().name.to_owned()).collect(),
+        running,
+        hello,
+    }
+}
