@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn what_is_no_frame_is_refused_as_early_as_can_be() {
         for (bytes, said) in [
-            (&b"ba"[..], "expected the length of a frame, got \"ba\""),
+            (&b"sh"[..], "expected the length of a frame, got \"sh\""),
             (b"bash: no", "expected the length of a frame, got \"bash: no\""),
             (b"0000000F{", "expected the length of a frame, got \"0000000F{\""),
             (b"+000000f", "expected the length of a frame, got \"+000000f\""),
