@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Cancel,
-    wire::{self, Answer, Decoder, Frame, ORDER_LIMIT, Order, REQUESTS},
+    wire::{self, Answer, Body, Decoder, Frame, ORDER_LIMIT, Order, REQUESTS},
 };
 
 /// How long modules may take to end after the connection has: their children get two seconds to clean up, and
@@ -134,13 +134,16 @@ impl Session {
                 let ids = vec![task.id];
                 self.request(ids, move |session, cancel| batch::single(&task, session, cancel))
             }
+            Order::Batch { id, modules } if modules.is_empty() => {
+                self.refuse(Some(id), "a batch has no modules".into())
+            }
             Order::Batch { id, modules } => {
                 let ids = [id].into_iter().chain(modules.iter().map(|task| task.id)).collect();
                 self.request(ids, move |session, cancel| batch::all(id, &modules, session, cancel))
             }
             Order::Get { id, transfer, path } => self.request(vec![id], move |session, cancel| {
                 let body = send::file(transfer, &path, session, cancel);
-                session.out.send(run::frame(id, body));
+                session.finish(&[id], id, body);
             }),
             Order::Cancel { id } => {
                 // One that is over already has its answer.
@@ -184,12 +187,8 @@ impl Session {
         if let Err(message) = self.register(&ids, &cancel) {
             return self.refuse(first, message);
         }
-        let (session, taken) = (self.clone(), ids.clone());
-        let submitted = self.pool.submit(move || {
-            work(&session, &cancel);
-            session.forget(&taken);
-        });
-        if submitted {
+        let session = self.clone();
+        if self.pool.submit(move || work(&session, &cancel)) {
             return Ok(Next::On);
         }
         self.forget(&ids);
@@ -209,6 +208,12 @@ impl Session {
         }
         running.extend(own);
         Ok(())
+    }
+
+    /// Answers a request. Its ids are free before the answer is out, so that they can be used again after it.
+    pub(super) fn finish(&self, ids: &[u64], id: u64, body: Body) {
+        self.forget(ids);
+        self.out.send(run::frame(id, body));
     }
 
     fn forget(&self, ids: &[u64]) {

@@ -102,6 +102,7 @@ impl Peer {
         loop {
             match self.answer() {
                 Answer::Result { id, body } => return (id, body, before),
+                Answer::Error { message, .. } => panic!("{message}"),
                 other => before.push(other),
             }
         }
