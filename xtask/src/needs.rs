@@ -10,7 +10,15 @@ use crate::cargo::go;
 pub(crate) type Need = (&'static str, &'static str);
 
 /// What tests call everywhere.
-const NEEDS: &[Need] = &[("sh", "dash"), ("cat", "coreutils"), ("grep", "grep"), ("sed", "sed")];
+const NEEDS: &[Need] = &[
+    ("sh", "dash"),
+    ("cat", "coreutils"),
+    ("grep", "grep"),
+    ("sed", "sed"),
+    ("ssh", "openssh-client"),
+    ("ssh-agent", "openssh-client"),
+    ("sshd", "openssh-server"),
+];
 
 /// Installs what the tests need where it is missing. On most machines that is nothing.
 pub(crate) fn install() -> Chore {

@@ -12,9 +12,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("yaml", &["model"]),
     ("store", &["model"]),
     ("engine", &["store", "model", "expr", "yaml"]),
+    ("ssh", &[]),
     ("gate", &["expr", "yaml"]),
     ("image", &[]),
-    ("fleet", &["gate", "image", "engine", "model", "expr", "yaml"]),
+    ("fleet", &["gate", "image", "ssh", "engine", "model", "expr", "yaml"]),
     ("flow", &["fleet", "engine", "model", "expr", "yaml"]),
     ("cli", &["flow", "fleet", "gate", "engine", "store", "model", "expr", "yaml"]),
     ("testkit", &["engine", "store", "model"]),
@@ -31,11 +32,13 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("annotate-snippets", &["cli"]),
+    ("russh", &["ssh"]),
     ("aho-corasick", &["engine"]),
 ];
 
-/// How many packages the lock file may have. Raise it only with the reason in the commit.
-const LOCKED: usize = 160;
+/// How many packages the lock file may have. Raise it only with the reason in the commit. SSH brings a hundred
+/// and thirty: each algorithm is a crate of its own.
+const LOCKED: usize = 300;
 
 /// The dependencies of one crate, by section of its manifest.
 fn manifest(name: &str) -> BTreeMap<String, BTreeSet<String>> {

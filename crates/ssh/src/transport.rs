@@ -1,0 +1,70 @@
+//! The one trait behind which SSH lies: a connection that runs commands.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::Error;
+
+/// A future in a box, for traits that are used as objects.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One connection to one host, on which commands run side by side.
+///
+/// The connection ends when it is closed, or when it and all its channels are dropped.
+pub trait Transport: Send + Sync {
+    /// Starts a command under the user's login shell. Returns when the channel is open; whether the command
+    /// could be started is known from [`Channel::exit`].
+    fn exec<'a>(&'a self, command: &'a str) -> BoxFuture<'a, Result<Channel, Error>>;
+
+    /// Says good-bye and ends the connection. Commands that still run lose it.
+    fn close(&self) -> BoxFuture<'_, ()>;
+
+    /// Whether the connection was alive when something was last heard of it.
+    fn is_open(&self) -> bool;
+
+    /// `russh` for the connection in this process, `ssh` for a child process.
+    fn kind(&self) -> &'static str;
+
+    /// How the connection came about, for the log: algorithms and key, or why a child process has it.
+    fn note(&self) -> &str;
+}
+
+/// A running command: its three streams and its end.
+///
+/// Read both outputs: a full one holds back everything on its connection. Dropping `stdin` is the end of input;
+/// dropping all of the channel ends it on the other side.
+pub struct Channel {
+    /// Goes to the command.
+    pub stdin: Box<dyn AsyncWrite + Send + Unpin>,
+    /// Comes from the command.
+    pub stdout: Box<dyn AsyncRead + Send + Unpin>,
+    /// Comes from the command's other output.
+    pub stderr: Box<dyn AsyncRead + Send + Unpin>,
+    /// How it ended. An error of kind [`Error::Lost`] where nobody knows.
+    pub exit: BoxFuture<'static, Result<Exit, Error>>,
+}
+
+impl std::fmt::Debug for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Channel")
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(u32),
+    /// By a signal, named without `SIG`: `TERM`, `KILL`.
+    Signal(String),
+}
+
+impl Exit {
+    /// Whether the command says that all went well.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        *self == Self::Code(0)
+    }
+}

@@ -1,0 +1,84 @@
+//! What breaks: servers that are not there, that drop bursts, and connections that are cut.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncReadExt as _;
+use tokio_util::sync::CancellationToken;
+use windlass_ssh::{Endpoint, Error};
+
+use crate::sshd::{Site, Sshd, dead_port, fails, output, works};
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_is_unreachable_at_once() {
+    let site = Site::with_key();
+    let endpoint = Endpoint { port: Some(dead_port()), ..Endpoint::new("127.0.0.1") };
+    let begun = Instant::now();
+    let error = fails(&site.client(), &endpoint).await;
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    assert!(error.is_transient() && begun.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up_in_time() {
+    let site = Site::with_key();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = silent.local_addr().expect("it has one").port();
+    let limit = Duration::from_millis(300);
+    let endpoint = Endpoint { port: Some(port), connect_timeout: limit, ..Endpoint::new("127.0.0.1") };
+    let begun = Instant::now();
+    let error = fails(&site.client(), &endpoint).await;
+    assert!(matches!(error, Error::TimedOut { .. }) && error.is_transient(), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_is_lost_and_says_so() {
+    let site = Site::with_key();
+    let sshd = Sshd::known(&site, "");
+    let transport = works(&site.client(), &sshd.endpoint()).await;
+    let mut channel = transport.exec("echo begun; sleep 60").await.expect("it starts");
+    let mut begun = [0; 6];
+    channel.stdout.read_exact(&mut begun).await.expect("it runs");
+    let begun = Instant::now();
+    sshd.cut_connections();
+    let (_, _, exit) = output(channel).await;
+    let error = exit.expect_err("nobody knows how it ended");
+    assert!(matches!(error, Error::Lost { .. }) && error.is_transient(), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(!transport.is_open());
+    let error = transport.exec("true").await.expect_err("it is gone");
+    assert!(matches!(error, Error::Lost { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn retries_end_with_the_cause_and_with_a_cancel_at_once() {
+    let site = Site::with_key();
+    let endpoint = Endpoint { port: Some(dead_port()), ..Endpoint::new("127.0.0.1") };
+    let client = site.client();
+    let within = Duration::from_secs(35);
+    let retried = client.connect_with_retry(&endpoint, 3, within, &CancellationToken::new()).await;
+    let error = retried.map(drop).expect_err("nobody listens");
+    assert!(error.to_string().starts_with("max retries exceeded: cannot connect to 127.0.0.1:"), "{error}");
+    assert!(matches!(error, Error::Retries { attempts: 3, .. }));
+
+    let cancel = CancellationToken::new();
+    let begun = Instant::now();
+    let (result, ()) = tokio::join!(client.connect_with_retry(&endpoint, 100, within, &cancel), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        cancel.cancel();
+    });
+    assert!(matches!(result.map(drop), Err(Error::Cancelled)));
+    assert!(begun.elapsed() < Duration::from_millis(400));
+}
+
+#[tokio::test]
+async fn a_retry_stays_within_its_time() {
+    let site = Site::with_key();
+    let endpoint = Endpoint { port: Some(dead_port()), ..Endpoint::new("127.0.0.1") };
+    let begun = Instant::now();
+    let limit = Duration::from_millis(900);
+    let error = site.client().connect_with_retry(&endpoint, 50, limit, &CancellationToken::new()).await;
+    assert!(error.map(drop).expect_err("nobody listens").is_transient());
+    assert!(begun.elapsed() < Duration::from_millis(1500));
+}
