@@ -1,6 +1,6 @@
 //! A real `sshd` on a port of its own, with its keys, and a home for the one who connects.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -230,7 +230,7 @@ impl Drop for Sshd {
     fn drop(&mut self) {
         self.stop();
         if std::thread::panicking() {
-            println!("sshd on port {} says:\n{}", self.port, self.log());
+            let _ = writeln!(std::io::stderr(), "sshd on port {} says:\n{}", self.port, self.log());
         }
     }
 }
