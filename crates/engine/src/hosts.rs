@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use windlass_model::{BlobId, Inventory};
 
+use crate::Secret;
+
 /// An inventory: backends ask it which hosts a pattern means, and plans take what they need to know of hosts.
 pub trait Hosts: fmt::Debug + Send + Sync {
     /// The hosts that a pattern means, in the inventory's order, without those that the request's limit leaves
@@ -17,4 +19,11 @@ pub trait Hosts: fmt::Debug + Send + Sync {
 
     /// What it was read from: each file with the hash of its content.
     fn files(&self) -> BTreeMap<String, BlobId>;
+
+    /// What was asked for: the sources and the limit, by which it can be read again.
+    fn sources(&self) -> (Vec<String>, Option<String>);
+
+    /// The passwords of its hosts, named by [`Target::secret_name`](crate::Target::secret_name). They are held
+    /// as the run's secrets are.
+    fn passwords(&self) -> Vec<(String, Secret)>;
 }

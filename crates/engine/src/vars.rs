@@ -333,7 +333,8 @@ impl World {
 
     /// The variables of a host of the inventory: how it is reached is among them.
     pub(crate) fn host(&self, name: &Arc<str>) -> Value {
-        self.fleet.host(name)
+        let layers = self.fleet.layers(name).chain([Layer::Plain(self.specials.clone())]);
+        scope_of(&Arc::new(layers.collect()), 0)
     }
 
     /// The scope of a place. `own` names win over all others, those of `below` over none but the run's own.

@@ -21,6 +21,7 @@
 
 mod action;
 mod blob;
+mod chosen;
 mod failure;
 pub mod inventory;
 mod jinja;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use windlass_engine::{Action, StepCompiler};
 
 pub use action::ModuleAction;
+pub use chosen::Chosen;
 pub use local::{CAPTURE, LocalRunner, Surroundings, THREADS};
 pub use words::ModuleWords;
 

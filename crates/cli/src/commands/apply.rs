@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use windlass_engine::Document;
 use windlass_engine::saved::{Caller, SavedPlan};
 
+use super::hosts;
 use crate::app::App;
 use crate::drive::{self, InDoubt, Settings};
 use crate::error::Error;
@@ -55,6 +56,7 @@ impl Args {
             diff: self.diff,
         };
         let caller = Caller {
+            hosts: hosts::of_plan(&saved, self.document.as_deref(), app)?,
             document: self.document.map(Document::Path),
             env: app.env.clone(),
             diff: self.diff,

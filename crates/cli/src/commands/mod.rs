@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod graph;
+pub(crate) mod hosts;
 pub(crate) mod init;
 pub(crate) mod plan;
 mod request;

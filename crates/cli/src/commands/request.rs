@@ -8,6 +8,7 @@ use windlass_engine::{Document, Request};
 use windlass_model::Code;
 use windlass_yaml::{Limits, parse, read_file};
 
+use super::hosts::Hosts;
 use crate::app::App;
 use crate::error::Error;
 
@@ -29,6 +30,9 @@ pub(crate) struct Typed {
     /// A variable that wins over the document's: `name=value`, `@file.yaml` or a JSON object
     #[arg(short = 'e', long = "extra-vars", value_name = "VAR")]
     extra_vars: Vec<String>,
+
+    #[command(flatten)]
+    hosts: Hosts,
 }
 
 impl Typed {
@@ -42,6 +46,9 @@ impl Typed {
             skip_tags: names(&self.skip_tags),
             from: self.from.clone(),
             invoker: app.invoker,
+            hosts: self.hosts.load(Some(file), app)?,
+            chunk: self.hosts.chunk,
+            role: self.hosts.role(),
             ..Request::default()
         })
     }

@@ -37,11 +37,14 @@ pub(crate) struct Args {
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
         let saved = SavedPlan::read(&self.plan)?;
+        let hosts = super::hosts::of_plan(&saved, self.document.as_deref(), app);
         let document = self.document.map(windlass_engine::Document::Path);
-        let caller = Caller { document, env: app.env.clone(), ..Caller::default() };
+        let caller = |hosts| Caller { document, env: app.env.clone(), hosts, ..Caller::default() };
         let standing = Standing {
             applied: applied(&saved, app).map_err(|error| error.to_string()),
-            changes: changed(&saved, caller).map_err(|error| error.to_string()),
+            changes: hosts
+                .and_then(|hosts| Ok(changed(&saved, caller(hosts))?))
+                .map_err(|error| error.to_string()),
         };
         if app.json {
             app.out.json(&view(&saved, &standing))?;

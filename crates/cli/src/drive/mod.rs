@@ -21,6 +21,7 @@ use windlass_store::Store;
 
 use crate::app::App;
 use crate::args::Level;
+use crate::commands::hosts;
 use crate::compose;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -153,6 +154,7 @@ fn take_up(
 ) -> Result<Arc<RunState>, Error> {
     let (stored, state) = runtime.load(id)?;
     let secrets = Secrets::resolve(&state.plan().secrets, &app.env, &stored.root)?;
+    let secrets = secrets.and(hosts::passwords(&stored.options, &stored.root, app)?);
     let meta = RunMeta::new(id.clone(), stored.row.invoker, stored.row.digest);
     let mode = Mode { check: false, diff: settings.diff };
     block_on(async {

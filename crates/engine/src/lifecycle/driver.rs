@@ -318,6 +318,13 @@ impl Lifecycle<Planned> {
         if !compiled.plan.secrets.keys().all(had) {
             options.secrets = Arc::new(secrets(&compiled.plan, &request.env, compiled.root.clone()).await?);
         }
+        if let Some(hosts) = &request.hosts {
+            let passwords = hosts.passwords();
+            if !passwords.is_empty() {
+                options.secrets = Arc::new(options.secrets.and(passwords));
+                options.inventory = Some(hosts.sources());
+            }
+        }
         options.invoker = request.invoker;
         options.mode = Mode { check: request.check, diff: request.diff };
         options.document.get_or_insert(document);

@@ -30,6 +30,8 @@ pub struct RunOptions {
     pub plan_id: Option<PlanId>,
     /// What the document is called.
     pub document: Option<String>,
+    /// The inventory's sources and the limit, by which a resume reads passwords of hosts again.
+    pub inventory: Option<(Vec<String>, Option<String>)>,
     /// What is taken back when the run ends; by default an empty stack that the runtime's handlers serve.
     pub cleanup: Option<CleanupStack>,
     /// What the run is told before anything else.

@@ -414,6 +414,9 @@ impl Runtime {
 /// What a run was started with, for its resume and for who looks at it.
 fn noted(options: &RunOptions) -> serde_json::Value {
     let mut noted = json!({ "check": options.mode.check, "diff": options.mode.diff });
+    if let Some((sources, limit)) = &options.inventory {
+        noted["inventory"] = json!({ "sources": sources, "limit": limit });
+    }
     if let Some(plan) = &options.plan_id {
         noted["plan_id"] = plan.as_str().into();
     }

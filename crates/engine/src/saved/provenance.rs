@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use windlass_model::BlobId;
+use windlass_model::{Become, BlobId};
 use windlass_store::Scope;
 
 use super::Observed;
-use crate::{BackendKey, Document, Error, Invoker, Request};
+use crate::{BackendKey, Document, Error, Hosts, Invoker, Request};
 
 /// What a plan was made from. The environment variables and files that it stands on are in the plan itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,11 +85,28 @@ pub struct Asked {
     /// An override of the document's policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_parallelism: Option<u32>,
+    /// The sources of the inventory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inventory: Vec<String>,
+    /// What hosts of it were meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// How many hosts a task works on at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<u32>,
+    /// As whom steps run on hosts.
+    #[serde(default, rename = "become", skip_serializing_if = "Option::is_none")]
+    pub role: Option<Become>,
 }
 
 impl Asked {
     pub(super) fn of(request: &Request) -> Self {
+        let (inventory, limit) = request.hosts.as_ref().map(|hosts| hosts.sources()).unwrap_or_default();
         Self {
+            inventory,
+            limit,
+            chunk: request.chunk,
+            role: Some(request.role.clone()).filter(|role| *role != Become::default()),
             extra_vars: request.extra_vars.clone(),
             tags: request.tags.clone(),
             skip_tags: request.skip_tags.clone(),
@@ -106,6 +124,8 @@ pub struct Caller {
     pub document: Option<Document>,
     /// The environment that expressions and secrets read.
     pub env: BTreeMap<String, String>,
+    /// The inventory that [`Asked::inventory`] names, read again.
+    pub hosts: Option<Arc<dyn Hosts>>,
     /// Show differences.
     pub diff: bool,
     /// Who asks.
@@ -139,6 +159,9 @@ impl Provenance {
             from: asked.from,
             fail_fast: asked.fail_fast,
             max_parallelism: asked.max_parallelism,
+            hosts: caller.hosts,
+            chunk: asked.chunk,
+            role: asked.role.unwrap_or_default(),
             diff: caller.diff,
             invoker: caller.invoker,
             ..Request::default()

@@ -55,6 +55,13 @@ impl Secrets {
         self.0.get(name)
     }
 
+    /// These and more.
+    #[must_use]
+    pub fn and(&self, more: impl IntoIterator<Item = (String, Secret)>) -> Self {
+        let own = self.0.iter().map(|(name, secret)| (name.clone(), Secret::new(secret.expose())));
+        own.chain(more).collect()
+    }
+
     /// Their names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
