@@ -7,7 +7,7 @@ use clap::builder::styling::AnsiColor;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    apply, completions, doctor, explain, graph, init, plan, resume, run, runs, schema, show, validate,
+    apply, completions, doctor, exec, explain, graph, init, plan, resume, run, runs, schema, show, validate,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -68,6 +68,7 @@ pub(crate) enum Command {
     Show(show::Args),
     Validate(validate::Args),
     Graph(graph::Args),
+    Exec(exec::Args),
     Resume(resume::Args),
     Runs(runs::Args),
     Init(init::Args),

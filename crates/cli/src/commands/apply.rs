@@ -52,8 +52,8 @@ impl Args {
         let settings = Settings {
             id: self.id.as_deref().map(super::run::run_id).transpose()?,
             in_doubt: self.in_doubt,
-            commands: Vec::new(),
             diff: self.diff,
+            ..Settings::default()
         };
         let caller = Caller {
             hosts: hosts::of_plan(&saved, self.document.as_deref(), app)?,

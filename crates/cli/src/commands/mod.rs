@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod exec;
 pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod hosts;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command, app: &App) -> Result<Exit, Error> {
         Command::Show(args) => args.run(app),
         Command::Validate(args) => args.run(app),
         Command::Graph(args) => args.run(app),
+        Command::Exec(args) => args.run(app),
         Command::Resume(args) => args.run(app),
         Command::Runs(args) => args.run(app),
         Command::Init(args) => args.run(app),

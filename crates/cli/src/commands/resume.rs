@@ -64,7 +64,7 @@ impl Args {
         changes(&stored, &state).iter().for_each(|change| app.ui.warn(change));
         let asks = app.ui.asks && self.in_doubt.is_none() && !store.is_driven(&id);
         let commands = if asks { ask(&state, app) } else { Vec::new() };
-        let settings = Settings { id: None, in_doubt: self.in_doubt, commands, diff: self.diff };
+        let settings = Settings { in_doubt: self.in_doubt, commands, diff: self.diff, ..Settings::default() };
         drive::resume(app, &runtime, &id, settings)
     }
 }

@@ -76,8 +76,8 @@ impl Args {
         let settings = Settings {
             id: self.id.as_deref().map(run_id).transpose()?,
             in_doubt: self.in_doubt,
-            commands: Vec::new(),
             diff: self.diff,
+            ..Settings::default()
         };
         drive::start(app, request, settings)
     }

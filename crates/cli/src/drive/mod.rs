@@ -26,6 +26,7 @@ use crate::compose;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::live::Events;
+use crate::render::answers;
 use crate::signals::Signals;
 
 pub(crate) use self::replay::{Pace, replay};
@@ -64,6 +65,8 @@ pub(crate) struct Settings {
     /// What the run is told before anything else.
     pub(crate) commands: Vec<Command>,
     pub(crate) diff: bool,
+    /// Whether what each host said is shown at the end.
+    pub(crate) answers: bool,
 }
 
 /// Does asynchronous work to its end.
@@ -109,8 +112,9 @@ fn go(app: &App, store: Store, mode: Mode, what: What<'_>, settings: Settings) -
     block_on(async {
         let mut signals = Signals::listen().map_err(Error::Threads)?;
         let reins = Reins::default();
-        let mut show =
-            Show { app, store: runtime.store(), mode, settings, reins: reins.clone(), failed: None };
+        let answers = settings.answers;
+        let store = runtime.store();
+        let mut show = Show { app, store, mode, settings, answers, reins: reins.clone(), failed: None };
         let work = async {
             match what {
                 What::Request(request) => lifecycle::run(&runtime, *request, &mut show).await,
@@ -181,6 +185,7 @@ struct Show<'a> {
     store: &'a Store,
     mode: Mode,
     settings: Settings,
+    answers: bool,
     reins: Reins,
     failed: Option<Error>,
 }
@@ -208,7 +213,10 @@ impl lifecycle::Hooks for Show<'_> {
         if let (Some(run), Some(finished)) = (self.reins.run(), told.finished) {
             let digest = run.plan().digest();
             let meta = RunMeta::new(run.id().clone(), self.app.invoker.word(), digest);
-            self.failed = report(self.app, &meta, &finished.state, self.mode).err();
+            if self.answers && !self.app.json && !self.app.events {
+                self.failed = self.app.out.block(&answers(&finished.state, self.app.ui.data)).err();
+            }
+            self.failed = self.failed.take().or(report(self.app, &meta, &finished.state, self.mode).err());
         }
         Ok(())
     }

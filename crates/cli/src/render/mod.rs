@@ -1,5 +1,6 @@
 //! Texts for people, made of data by pure functions: nothing here reads or writes anything.
 
+mod answers;
 mod diagnostic;
 mod diff;
 mod failure;
@@ -14,6 +15,7 @@ mod time;
 mod tree;
 mod width;
 
+pub(crate) use answers::answers;
 pub(crate) use diagnostic::diagnostics;
 pub(crate) use diff::diffs;
 pub(crate) use failure::{failure, step_name};
