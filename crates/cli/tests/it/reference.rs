@@ -34,6 +34,7 @@ const COMMANDS: &[&str] = &[
     "schema",
     "explain",
     "doctor",
+    "exec",
     "completions",
 ];
 

@@ -147,7 +147,10 @@ impl<'a> Cx<'a> {
                 None => wrong.hint(known),
             });
         }
-        let Some(output) = fields.get(1).filter(|_| field == "outputs") else { return };
+        // Over the hosts of a pattern, what is handed on is by host.
+        let of_host = self.graph.tasks[task].task.rollout.hosts.is_some();
+        let place = if of_host { 2 } else { 1 };
+        let Some(output) = fields.get(place).filter(|_| field == "outputs") else { return };
         let outputs = &self.graph.tasks[task].task.outputs;
         // A method of the map, such as `outputs.items()`, is no part of the path.
         if outputs.iter().all(|(name, _)| name.value != *output) {
