@@ -59,7 +59,7 @@ impl Args {
             "workflow": "exec",
             "tasks": [{ "id": "exec", "hosts": self.pattern, "steps": [{ &*self.module: self.input() }] }],
         });
-        let source = Source::new("the command line", &document.to_string());
+        let source = Source::new("the command line", document.to_string());
         let request = Request {
             document: Some(Document::Text { source, root: app.folder.clone() }),
             env: app.env.clone(),

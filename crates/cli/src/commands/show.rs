@@ -43,7 +43,7 @@ impl Args {
         let standing = Standing {
             applied: applied(&saved, app).map_err(|error| error.to_string()),
             changes: hosts
-                .and_then(|hosts| Ok(changed(&saved, caller(hosts))?))
+                .and_then(|hosts| changed(&saved, caller(hosts)))
                 .map_err(|error| error.to_string()),
         };
         if app.json {
