@@ -7,7 +7,8 @@ use clap::builder::styling::AnsiColor;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    apply, completions, doctor, exec, explain, graph, init, plan, resume, run, runs, schema, show, validate,
+    apply, completions, doctor, exec, explain, graph, init, inventory, plan, resume, run, runs, schema, show,
+    validate,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -71,6 +72,7 @@ pub(crate) enum Command {
     Exec(exec::Args),
     Resume(resume::Args),
     Runs(runs::Args),
+    Inventory(inventory::Args),
     Init(init::Args),
     Schema(schema::Args),
     Explain(explain::Args),

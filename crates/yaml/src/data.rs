@@ -31,7 +31,9 @@ fn number(text: &str) -> Option<Kind> {
         return Some(Kind::Float(sign as f64 * f64::INFINITY));
     }
     if let Some(whole) = whole(digits) {
-        return i64::try_from(sign * whole?).ok().map(Kind::Int);
+        // What is only too large for a sign is told from the text again where it becomes JSON.
+        let unsigned = || text.parse::<u64>().ok().map(|whole| Kind::Float(whole as f64));
+        return i64::try_from(sign * whole?).ok().map(Kind::Int).or_else(unsigned);
     }
     // A sign before a bare point makes a text.
     if digits.starts_with('.') && digits.len() != text.len() {

@@ -8,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod graph;
 pub(crate) mod hosts;
 pub(crate) mod init;
+pub(crate) mod inventory;
 pub(crate) mod plan;
 mod request;
 pub(crate) mod resume;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command, app: &App) -> Result<Exit, Error> {
         Command::Exec(args) => args.run(app),
         Command::Resume(args) => args.run(app),
         Command::Runs(args) => args.run(app),
+        Command::Inventory(args) => args.run(app),
         Command::Init(args) => args.run(app),
         Command::Schema(args) => args.run(app),
         Command::Explain(args) => args.run(app),

@@ -38,6 +38,14 @@ pub(super) fn read(draft: &mut Draft, source: &Arc<Source>) {
     reader.finish();
 }
 
+/// Whether the first line that says something is a section, which no mapping in YAML begins with.
+pub(super) fn is_ini(text: &str) -> bool {
+    let mut says = lines(text)
+        .map(|(_, line)| line.trim())
+        .filter(|line| !line.is_empty() && !line.starts_with(['#', ';']));
+    says.next().is_some_and(|line| SECTION.is_match(line))
+}
+
 /// The lines of a text with the offset of each, as Python's `splitlines` cuts them.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let ends = ['\n', '\r', '\x0b', '\x0c', '\x1c', '\x1d', '\x1e', '\u{85}', '\u{2028}', '\u{2029}'];

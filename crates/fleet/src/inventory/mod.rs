@@ -18,6 +18,7 @@ mod address;
 mod beside;
 mod connection;
 mod draft;
+mod emit;
 mod files;
 mod glob;
 mod group;

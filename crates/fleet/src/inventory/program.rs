@@ -4,11 +4,11 @@ use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 /// The most that a program may print.
 const MOST_OUTPUT: usize = 64 << 20;
@@ -43,16 +43,14 @@ pub(super) fn run(path: &Path, args: &[&str], folder: &Path, deadline: Instant) 
         .map_err(|error| failure(format!("it cannot be started: {error}")))?;
     let output = collect(child.stdout.take(), MOST_OUTPUT);
     let talk = collect(child.stderr.take(), MOST_TALK);
-    let ended = wait(&mut child, deadline);
-    // Children of it that are left would hold the pipes open.
+    let ended = ended(&child, deadline);
+    // Children of it that are left would hold the pipes open. As long as nobody has waited for the program
+    // itself, its number stands for this group and for no other.
     end_group(&child);
-    let status = match ended {
-        Ok(status) => status,
-        Err(why) => {
-            // It has been killed, so this does not wait for long.
-            let _ = child.wait();
-            return Err(Failure { why, talk: text(&talk) });
-        }
+    let status = match (ended, child.wait()) {
+        (Ok(()), Ok(status)) => status,
+        (Err(why), _) => return Err(Failure { why, talk: text(&talk) }),
+        (_, Err(error)) => return Err(failure(format!("it cannot be waited for: {error}"))),
     };
     let talk = text(&talk);
     if !status.success() {
@@ -104,31 +102,29 @@ fn text(talk: &Receiver<Vec<u8>>) -> String {
     String::from_utf8_lossy(&bytes).trim().to_owned()
 }
 
-fn wait(child: &mut Child, deadline: Instant) -> Result<ExitStatus, String> {
-    let (_alive, ticks) = channel::<()>();
+/// Returns when a program has ended, which it is still to be waited for, or when its time is over.
+fn ended(child: &Child, deadline: Instant) -> Result<(), String> {
+    let Some(pid) = pid(child) else { return Err("it has no number".to_owned()) };
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     let mut pause = Duration::from_millis(1);
     loop {
-        match child.try_wait() {
-            Ok(Some(status)) => return Ok(status),
-            Ok(None) if Instant::now() >= deadline => {
-                end_group(child);
-                return Err("it took too long".to_owned());
-            }
+        match waitid(WaitId::Pid(pid), look) {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) if Instant::now() >= deadline => return Err("it took too long".to_owned()),
             Ok(None) => {}
-            Err(error) => {
-                end_group(child);
-                return Err(format!("it cannot be waited for: {error}"));
-            }
+            Err(error) => return Err(format!("it cannot be waited for: {error}")),
         }
-        // Nothing is ever sent: this only waits, a little longer each time.
-        if let Err(RecvTimeoutError::Timeout) = ticks.recv_timeout(pause) {
-            pause = (pause * 2).min(Duration::from_millis(50));
-        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
     }
 }
 
+fn pid(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
 fn end_group(child: &Child) {
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+    if let Some(group) = pid(child) {
         // Where nothing of the group is left, all is well.
         let _ = kill_process_group(group, Signal::KILL);
     }

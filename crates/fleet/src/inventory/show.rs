@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+pub use super::emit::yaml;
 use super::group::{Group, Host, Vars};
 use super::loaded::Inventory;
 use super::secret::masked;

@@ -147,12 +147,16 @@ impl<'o> Sources<'o> {
         }
         let (entries, warnings) = match parse_data(&source, &limits()) {
             Ok((Node { value: Kind::Map(entries), .. }, warnings)) => (entries, warnings),
-            Ok((node, _)) if is_yaml && !node.is_null() && node.as_str().is_none() => {
+            Ok((node, _))
+                if is_yaml && !node.is_null() && node.as_str().is_none() && !ini::is_ini(&source.text) =>
+            {
                 let message = format!("an inventory is a mapping of groups, found {}", node.kind_name());
                 return Err(Diagnostic::new(Code::BadInventory, message).at(node.location(&source)).into());
             }
-            // What is no YAML, or a text in it, is INI; only a file that is called YAML has to be YAML.
-            Err(problems) if is_yaml || is_vaulted(&problems) => return Err(problems),
+            // What is no YAML, or a text in it, is INI; a file that is called YAML has to look like INI for it.
+            Err(problems) if (is_yaml || is_vaulted(&problems)) && !ini::is_ini(&source.text) => {
+                return Err(problems);
+            }
             _ => {
                 ini::read(&mut self.draft, &source);
                 return Ok(());

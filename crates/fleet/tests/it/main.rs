@@ -6,6 +6,8 @@ mod carried;
 mod commands;
 mod context;
 mod files;
+mod inventory;
+mod inventory_any;
 mod lint;
 mod local;
 mod rendering;
