@@ -116,7 +116,7 @@ fn result(finished: &Finished, strip: bool) -> Reply {
 }
 
 /// A program that a signal ended has the signal's number, negated, as in Python.
-fn exit_code(status: ExitStatus) -> i32 {
+pub(crate) fn exit_code(status: ExitStatus) -> i32 {
     status.code().or_else(|| status.signal().map(|signal| -signal)).unwrap_or(-1)
 }
 

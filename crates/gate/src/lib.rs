@@ -29,6 +29,7 @@
 //! The same modules on another host are those of the program `windlass-gate`, which is [`serve`] and speaks
 //! [`wire`].
 
+mod accounts;
 mod args;
 mod cancel;
 mod child;
@@ -45,6 +46,7 @@ mod pattern;
 mod reply;
 pub mod serve;
 mod spec;
+mod tool;
 pub mod undo;
 pub mod wire;
 mod words;

@@ -17,6 +17,7 @@ macro_rules! table {
 }
 
 table! {
+    apt::Apt,
     archive::Archive,
     assemble::Assemble,
     assert::Assert,
@@ -27,19 +28,27 @@ table! {
     fail::Fail,
     file::File,
     find::Find,
+    getent::Getent,
+    group::Group,
+    hostname::Hostname,
     include_vars::IncludeVars,
     lineinfile::Lineinfile,
+    package::Package,
     pause::Pause,
     ping::Ping,
     replace::Replace,
     script::Script,
+    service::Service,
     set_fact::SetFact,
     shell::Shell,
     slurp::Slurp,
     stat::Stat,
+    systemd::Systemd,
+    systemd_service::SystemdService,
     tempfile::Tempfile,
     template::Template,
     unarchive::Unarchive,
+    user::User,
     wait_for::WaitFor,
 }
 
