@@ -4,6 +4,8 @@
 
 mod bench;
 mod cargo;
+mod dist;
+mod fuzz;
 mod needs;
 mod rig;
 mod test;
@@ -26,8 +28,13 @@ Chores:
   rig prepare     make the base of all test hosts where it is missing
   rig up N        boot N test hosts to look around in, until input ends
   rig sweep       take down test hosts whose test was killed
-  soak            the crash sweeps with many more random kill times (default 500)
+  soak            the crash sweeps with many more random kill times (default 500), then ten minutes of each
+                  fuzz target
                     --kills N      how many
+  fuzz [TARGET…]  try hostile inputs on what reads documents, expressions, durations, records and plans
+                    --seconds N    how long each (default 30)
+                    --keep         keep the inputs that reach new code in fuzz/corpus
+  dist            pack a release: the program, completions, the manual, licences, checksums
   bless           write the golden files anew: the command line's reference, diagnostics, transcripts
   help            this text
 ";
@@ -49,7 +56,9 @@ fn main() -> ExitCode {
         }
         ["test", rest @ ..] => test::all(rest),
         ["tidy"] => test::tidy(),
-        ["soak", rest @ ..] => test::soak(rest),
+        ["soak", rest @ ..] => test::soak(rest).and_then(|()| fuzz::soak()),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["dist"] => dist::pack(),
         ["rig", "prepare"] => rig::prepare(),
         ["rig", rest @ ..] => rig::call(rest),
         ["bless"] => test::bless(),

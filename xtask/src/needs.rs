@@ -33,7 +33,7 @@ pub(crate) fn programs(needs: &[Need]) -> Chore {
     }
     let mut packages: Vec<&str> = missing.iter().map(|(_, package)| *package).collect();
     packages.dedup();
-    println!("xtask: the tests need {}", packages.join(", "));
+    println!("xtask: this needs {}", packages.join(", "));
     let by_hand = || format!("install {} and try again", packages.join(", "));
     if find("apt-get").is_none() {
         return Err(by_hand());

@@ -7,8 +7,8 @@ use clap::builder::styling::AnsiColor;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    apply, completions, doctor, exec, explain, graph, init, inventory, plan, resume, run, runs, schema, show,
-    validate,
+    apply, completions, doctor, exec, explain, graph, init, inventory, man, plan, resume, run, runs, schema,
+    show, validate,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -78,6 +78,7 @@ pub(crate) enum Command {
     Explain(explain::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Options that every command has.

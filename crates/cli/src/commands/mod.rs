@@ -9,6 +9,7 @@ pub(crate) mod graph;
 pub(crate) mod hosts;
 pub(crate) mod init;
 pub(crate) mod inventory;
+pub(crate) mod man;
 pub(crate) mod plan;
 mod request;
 pub(crate) mod resume;
@@ -41,5 +42,6 @@ pub(crate) fn run(command: Command, app: &App) -> Result<Exit, Error> {
         Command::Explain(args) => args.run(app),
         Command::Doctor(args) => args.run(app),
         Command::Completions(args) => args.run(app),
+        Command::Man(args) => args.run(app),
     }
 }

@@ -55,6 +55,18 @@ fn every_shell_gets_completions_that_know_the_commands() {
 }
 
 #[test]
+fn the_manual_has_a_page_for_each_command_that_help_shows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().to_str().expect("it is text");
+    env().run(["man", path]).success();
+    let page = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+    assert!(page("windlass.1").contains("windlass\\-run(1)"), "{}", page("windlass.1"));
+    assert!(page("windlass-runs-show.1").contains(".TH windlass-runs-show 1"));
+    assert_eq!(page("windlass-man.1"), "", "a command that help hides");
+    env().run(["man", "nowhere/at/all"]).status(1).says("WL0906");
+}
+
+#[test]
 fn a_closed_pipe_ends_the_talk_quietly() {
     // Nobody will ever read from this pipe: its reading end is closed at once.
     let (reader, writer) = std::io::pipe().expect("a pipe");

@@ -31,6 +31,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("minijinja", &["expr", "engine"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("annotate-snippets", &["cli"]),
     ("russh", &["ssh"]),
     ("aho-corasick", &["engine"]),
