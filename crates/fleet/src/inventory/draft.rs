@@ -22,6 +22,15 @@ const LONGEST_NAME: usize = 1024;
 /// The names that mean this machine where no inventory says otherwise.
 pub(super) const LOCALHOST: [&str; 3] = ["127.0.0.1", "localhost", "::1"];
 
+/// Where a host was named first.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    /// The path, or the list of hosts itself.
+    pub(super) name: Arc<str>,
+    /// The folder of a path.
+    pub(super) folder: Option<Arc<str>>,
+}
+
 /// A group as far as it is known.
 pub(super) struct Group {
     pub(super) name: Arc<str>,
@@ -41,7 +50,7 @@ pub(super) struct Host {
     pub(super) groups: Vec<usize>,
     pub(super) vars: Map<String, Value>,
     /// The source that named it first.
-    pub(super) source: Option<Arc<str>>,
+    pub(super) source: Option<Origin>,
 }
 
 /// An inventory while it is being read. Groups and hosts are known by their number.
@@ -53,7 +62,9 @@ pub(super) struct Draft {
     /// Which group is whose child: parent, child.
     edges: HashSet<(usize, usize)>,
     /// The source that is being read.
-    pub(super) source: Option<Arc<str>>,
+    pub(super) source: Option<Origin>,
+    /// How many bytes of variables ranges have set for more than one host.
+    pub(super) copied: usize,
     /// The first host in it that is this machine.
     pub(super) localhost: Option<usize>,
     pub(super) problems: Diagnostics,
@@ -69,6 +80,7 @@ impl Draft {
             host_ids: HashMap::new(),
             edges: HashSet::new(),
             source: None,
+            copied: 0,
             localhost: None,
             problems: Diagnostics::default(),
             warnings: Diagnostics::default(),

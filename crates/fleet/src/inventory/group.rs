@@ -5,13 +5,15 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Map, Value};
 
+use super::draft::Origin;
+
 /// Variables by name.
 pub type Vars = Map<String, Value>;
 
 /// A host.
 pub struct Host {
     pub(super) name: Arc<str>,
-    pub(super) source: Option<Arc<str>>,
+    pub(super) source: Option<Origin>,
     pub(super) is_implicit: bool,
     /// Which hosts share its groups, see `kin`.
     pub(super) kin: usize,
@@ -28,7 +30,7 @@ impl Host {
 
     /// The source that named it first: a path, or the list of hosts itself.
     pub fn source(&self) -> Option<&str> {
-        self.source.as_deref()
+        self.source.as_ref().map(|source| &*source.name)
     }
 
     /// Whether it is this machine, which no inventory names.

@@ -32,6 +32,9 @@ pub(super) fn expand(
     None
 }
 
+/// The most bytes of variables that ranges may set for several hosts each.
+const MOST_COPIED: usize = 256 << 20;
+
 /// Adds hosts to a group and sets the same variables for each.
 pub(super) fn add(
     draft: &mut Draft,
@@ -41,6 +44,15 @@ pub(super) fn add(
     vars: &[(String, Value)],
     place: &Location,
 ) {
+    if names.len() > 1 {
+        let bytes: usize = vars.iter().map(|(key, value)| key.len() + weight(value)).sum();
+        draft.copied = draft.copied.saturating_add(names.len().saturating_mul(bytes));
+        if draft.copied > MOST_COPIED {
+            let message = "the variables of the hosts in ranges take too much memory";
+            let hint = "set them for a group, whose hosts share them";
+            return draft.problem(Diagnostic::new(Code::RangeTooBig, message).at(place.clone()).hint(hint));
+        }
+    }
     for name in names {
         if draft.add_host(name, Some(group), port, place).is_none() {
             continue;
@@ -48,5 +60,16 @@ pub(super) fn add(
         for (key, value) in vars {
             draft.set(name, key, value.clone(), place);
         }
+    }
+}
+
+/// How much memory a value takes, roughly. Values are as deep as readers let them be, which bounds this.
+fn weight(value: &Value) -> usize {
+    const EACH: usize = 32;
+    EACH + match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(map) => map.iter().map(|(key, value)| key.len() + EACH + weight(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
 }

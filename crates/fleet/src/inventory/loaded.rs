@@ -1,7 +1,7 @@
 //! An inventory that has been read: its hosts and groups, and the variables of each host.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
@@ -165,14 +165,13 @@ impl Inventory {
             true => &host.name,
             false => host.name.split('.').next().unwrap_or_default(),
         };
-        let source = host.source.as_deref();
-        let folder = source.map(Path::new).filter(|path| path.exists()).and_then(Path::parent);
+        let folder = host.source.as_ref().and_then(|source| source.folder.as_deref());
         let pairs = [
             ("inventory_hostname", json!(&*host.name)),
             ("inventory_hostname_short", json!(short)),
             ("group_names", self.shared(host).names.iter().map(|name| &**name).collect()),
-            ("inventory_file", json!(source)),
-            ("inventory_dir", json!(folder.map(Path::to_string_lossy))),
+            ("inventory_file", json!(host.source())),
+            ("inventory_dir", json!(folder)),
         ];
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }

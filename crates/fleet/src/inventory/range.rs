@@ -3,6 +3,9 @@
 /// The most hosts that one name with ranges may stand for.
 pub(super) const MOST: usize = 100_000;
 
+/// The longest name with ranges, in bytes: each of its hosts gets a name as long.
+const LONGEST: usize = 2048;
+
 /// Why a range cannot be expanded.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Problem {
@@ -18,6 +21,9 @@ fn form(text: &str) -> Problem {
 
 /// The names that a name stands for; itself where it has no range.
 pub(super) fn expand(pattern: &str) -> Result<Vec<String>, Problem> {
+    if pattern.len() > LONGEST && pattern.contains('[') {
+        return Err(form("a name with ranges cannot be that long"));
+    }
     let mut names = vec![pattern.to_owned()];
     while names.first().is_some_and(|name| name.contains('[')) {
         // All names have the same ranges left, so the first range of each has the same members.
@@ -169,6 +175,8 @@ mod tests {
         ] {
             assert!(matches!(expand(pattern), Err(Problem::Form(_))), "{pattern}");
         }
+        let long = format!("{}[1:2]", "a".repeat(3000));
+        assert!(matches!(expand(&long), Err(Problem::Form(_))));
         for pattern in ["[0:99999999]", "[0:999][0:999]", "[0:9223372036854775807]", "[1:1000000:2]"] {
             assert_eq!(expand(pattern), Err(Problem::TooMany), "{pattern}");
         }

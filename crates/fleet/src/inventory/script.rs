@@ -46,7 +46,7 @@ impl Script<'_> {
         let Some(list) = self.call(&["--list"])? else {
             return Err(self.failed("it printed nothing"));
         };
-        let mut known: Option<Vec<(Node, Node)>> = None;
+        let mut known: Option<&[(Node, Node)]> = None;
         for (name, body) in &list.entries {
             if name.as_str() == Some("_meta") {
                 known = Some(self.meta(&list, body)?);
@@ -57,7 +57,7 @@ impl Script<'_> {
         let hosts = std::mem::take(&mut self.hosts);
         match known {
             Some(known) => {
-                for (name, vars) in &known {
+                for (name, vars) in known {
                     let text = name.as_str().unwrap_or_default();
                     if hosts.contains(text) {
                         self.host_vars(text, &list.source, vars);
@@ -69,10 +69,10 @@ impl Script<'_> {
         Ok(())
     }
 
-    fn meta(&self, list: &Printed, body: &Node) -> Result<Vec<(Node, Node)>, Diagnostic> {
-        match body.get("hostvars").map(|vars| &vars.value) {
-            Some(Kind::Map(entries)) => Ok(entries.clone()),
-            _ => Err(bad(
+    fn meta<'l>(&self, list: &Printed, body: &'l Node) -> Result<&'l [(Node, Node)], Diagnostic> {
+        match body.get("hostvars").and_then(Node::as_map) {
+            Some(entries) => Ok(entries),
+            None => Err(bad(
                 list,
                 body,
                 "`_meta` needs `hostvars`, a mapping of hosts to their variables".to_owned(),

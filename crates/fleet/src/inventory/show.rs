@@ -34,7 +34,11 @@ impl View {
 
 /// The variables of one host, as `ansible-inventory --host` has them.
 pub fn host(inventory: &Inventory, host: &Host, view: &View) -> Vars {
-    view.vars(&inventory.vars(host.name()))
+    // Made of the layers, so that a look at all hosts does not keep a copy for each.
+    let [shared, own] = inventory.layers(host.name());
+    let mut vars = view.vars(&shared);
+    vars.extend(view.vars(&own));
+    vars
 }
 
 /// All groups with their hosts and children, and the variables of all hosts: what a dynamic inventory prints,
@@ -159,7 +163,7 @@ impl Drawing<'_> {
             for host in inventory.direct_hosts(group).filter(|host| self.view.has(host)) {
                 self.line(host.name(), depth + 1);
                 if self.vars {
-                    self.variables(&host_vars(inventory, host, self.view), depth + 2);
+                    self.variables(&self::host(inventory, host, self.view), depth + 2);
                 }
             }
         }
@@ -181,10 +185,6 @@ impl Drawing<'_> {
             self.line(&format!("{{{name} = {shown}}}"), depth);
         }
     }
-}
-
-fn host_vars(inventory: &Inventory, host: &Host, view: &View) -> Vars {
-    self::host(inventory, host, view)
 }
 
 /// A value as Python shows it.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use windlass_model::{Code, Diagnostic, Diagnostics, Location, Source, Span};
 use windlass_yaml::{Kind, Limits, Node, parse_data, read_file};
 
-use super::draft::{Draft, UNGROUPED, shown};
+use super::draft::{Draft, Origin, UNGROUPED, shown};
 use super::files::Files;
 use super::options::Options;
 use super::{address, ini, script, yaml};
@@ -25,7 +25,7 @@ const OTHER_NAMES: [&str; 3] = ["host_vars", "group_vars", "vars_plugins"];
 
 /// How much an inventory may hold. Programs print large ones.
 pub(super) fn limits() -> Limits {
-    Limits { bytes: 64 << 20, nodes: 8_000_000, text: 128 << 20, marks: 8_000_000, ..Limits::default() }
+    Limits { bytes: 64 << 20, nodes: 4_000_000, text: 128 << 20, marks: 8_000_000, ..Limits::default() }
 }
 
 /// Reads sources into a draft.
@@ -74,7 +74,7 @@ impl<'o> Sources<'o> {
 
     /// Hosts with commas between them.
     fn list(&mut self, named: &str) {
-        self.draft.source = Some(named.into());
+        self.draft.source = Some(Origin { name: named.into(), folder: None });
         let source = Source::new("the list of hosts", named);
         let mut start = 0;
         for item in named.split(',') {
@@ -123,7 +123,8 @@ impl<'o> Sources<'o> {
     }
 
     fn file(&mut self, path: &Path, named: &str) {
-        self.draft.source = Some(path.to_string_lossy().into());
+        let folder = path.parent().map(|folder| folder.to_string_lossy().into());
+        self.draft.source = Some(Origin { name: path.to_string_lossy().into(), folder });
         match is_program(path) {
             Ok(true) => script::read(&mut self.draft, &mut self.files, path, named, self.options),
             Ok(false) => {

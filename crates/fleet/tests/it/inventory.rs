@@ -571,3 +571,13 @@ fn secrets_are_masked_unless_asked_for() {
     }
     assert!(show::list(&inventory, &open()).to_string().contains("s3cret"));
 }
+
+#[test]
+fn ranges_do_not_multiply_what_is_large() {
+    let value = "x".repeat(100_000);
+    told(
+        &problems(&[("h.ini", &format!("w[1:50000] a={value}\n"))], &["h.ini"]),
+        &["take too much memory [WL0714]"],
+    );
+    told(&problems(&[("h.ini", &format!("{value}[1:50000]\n"))], &["h.ini"]), &["cannot be that long"]);
+}

@@ -11,6 +11,7 @@ const PAGES: &[&str] = &[
     "LICENSE-MIT",
     "LICENSE-APACHE",
     "docs/glossary.md",
+    "docs/inventory.md",
     "docs/workflows.md",
 ];
 
