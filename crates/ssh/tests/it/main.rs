@@ -2,4 +2,7 @@
 
 mod auth;
 mod faults;
+mod hosts;
+mod names;
 mod sshd;
+mod streams;
