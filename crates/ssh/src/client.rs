@@ -1,6 +1,6 @@
 //! Connects: finds out what the configuration says, decides who does it, and goes the way to the host.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::auth::{Keyring, hardware_only};
@@ -61,6 +61,12 @@ impl Reason {
     }
 }
 
+/// The jump hosts to a host.
+enum Way {
+    Open(Vec<Hop>),
+    Closed(String),
+}
+
 impl Client {
     /// A client for this user.
     #[must_use]
@@ -90,10 +96,11 @@ impl Client {
             Road::Program(reason) => return shared.program(endpoint, &reason).await,
         };
         // A way that the client in this process cannot go is not half gone.
-        if let Some(why) = shared.obstacle(&plan.settings.jumps).await? {
-            return shared.program(endpoint, &Reason::new(why)).await;
-        }
-        match shared.reach(&plan, &plan.settings.jumps).await {
+        let way = match shared.way(&plan.settings.jumps).await? {
+            Way::Open(hops) => hops,
+            Way::Closed(why) => return shared.program(endpoint, &Reason::new(why)).await,
+        };
+        match shared.reach(&plan, &way).await {
             Ok(session) => Ok(Arc::new(session)),
             Err(Error::Auth { beyond: Some(why), .. }) => shared.program(endpoint, &Reason::new(why)).await,
             Err(error) => Err(error),
@@ -147,14 +154,28 @@ impl Shared {
         self.road(&endpoint).await
     }
 
-    /// Why the client in this process cannot go this way.
-    async fn obstacle(&self, hops: &[Hop]) -> Result<Option<String>, Error> {
-        for hop in hops {
-            if let Road::Program(reason) = self.hop_road(hop).await? {
-                return Ok(Some(format!("jump host {}: {}", hop.host, reason.why)));
+    /// The whole way over jump hosts. The first of them is reached as its own configuration says.
+    async fn way(&self, jumps: &[Hop]) -> Result<Way, Error> {
+        let mut hops: VecDeque<Hop> = jumps.iter().cloned().collect();
+        // Those at the end of the list whose roads are known.
+        let mut checked = 0;
+        while checked < hops.len() {
+            if hops.len() > MAX_HOPS {
+                return Err(Error::Config(format!("the way over jump host {} is a circle", hops[0].host)));
+            }
+            let hop = &hops[hops.len() - 1 - checked];
+            let own = match self.hop_road(hop).await? {
+                Road::InProcess(plan) => plan.settings.jumps.clone(),
+                Road::Program(reason) => {
+                    return Ok(Way::Closed(format!("jump host {}: {}", hop.host, reason.why)));
+                }
+            };
+            checked += 1;
+            if checked == hops.len() {
+                own.into_iter().rev().for_each(|hop| hops.push_front(hop));
             }
         }
-        Ok(None)
+        Ok(Way::Open(hops.into()))
     }
 
     /// Opens the connection itself, over the last of the jump hosts if there are any.
@@ -167,51 +188,37 @@ impl Shared {
             let stream = dial(&settings.host, settings.port, settings.family, limit).await?;
             return open(stream, &plan.endpoint, settings, &needs, None).await;
         }
-        let parent = self.hop(way, 0).await?;
+        let parent = self.hop(way).await?;
         let _turn = self.ramp.pass(&format!("{way:?}")).await;
         let stream = parent.tunnel(&settings.host, settings.port).await?;
         open(stream, &plan.endpoint, settings, &needs, Some(parent)).await
     }
 
     /// The connection to the last jump host of a way: the open one, or a new one.
-    fn hop<'a>(&'a self, way: &'a [Hop], depth: usize) -> BoxFuture<'a, Result<Arc<Session>, Error>> {
+    fn hop<'a>(&'a self, way: &'a [Hop]) -> BoxFuture<'a, Result<Arc<Session>, Error>> {
         Box::pin(async move {
             let Some((last, before)) = way.split_last() else {
                 return Err(Error::Config("a way without jump hosts has no last one".into()));
             };
-            if depth >= MAX_HOPS || way.len() > MAX_HOPS {
-                return Err(Error::Config(format!("the way over jump host {} is a circle", last.host)));
-            }
             let slot = {
                 let mut hops = self.hops.lock().unwrap_or_else(PoisonError::into_inner);
                 hops.entry(way.to_vec()).or_default().clone()
             };
+            // Whoever waits here waits for a shorter way only, so that nobody waits in a circle.
             let mut slot = slot.lock().await;
             if let Some(session) = slot.upgrade()
                 && session.is_open()
             {
                 return Ok(session);
             }
+            let Road::InProcess(plan) = self.hop_road(last).await? else {
+                return Err(Error::Config(format!("that of jump host {} has changed meanwhile", last.host)));
+            };
             let placed = |source| Error::Jump { hop: last.host.clone(), source: Box::new(source) };
-            let session = Arc::new(self.open_hop(last, before, depth).await.map_err(placed)?);
+            let session = Arc::new(self.reach(&plan, before).await.map_err(placed)?);
             *slot = Arc::downgrade(&session);
             Ok(session)
         })
-    }
-
-    async fn open_hop(&self, hop: &Hop, before: &[Hop], depth: usize) -> Result<Session, Error> {
-        let Road::InProcess(plan) = self.hop_road(hop).await? else {
-            return Err(Error::Config("its configuration has changed meanwhile".into()));
-        };
-        // The first hop of a way goes the way that its own configuration says.
-        let own = &plan.settings.jumps;
-        if !before.is_empty() || own.is_empty() {
-            return self.reach(&plan, before).await;
-        }
-        let parent = self.hop(own, depth + 1).await?;
-        let needs = Needs { options: &self.options, store: &self.store, keyring: &self.keyring };
-        let stream = parent.tunnel(&plan.settings.host, plan.settings.port).await?;
-        open(stream, &plan.endpoint, &plan.settings, &needs, Some(parent)).await
     }
 
     async fn program(&self, endpoint: &Endpoint, reason: &Reason) -> Result<Arc<dyn Transport>, Error> {

@@ -12,7 +12,7 @@ pub type Passphrase = Arc<dyn Fn(&Path) -> BoxFuture<'static, Option<Secret>> + 
 /// What a [`crate::Client`] needs to know.
 #[derive(Clone)]
 pub struct Options {
-    /// The user's home: `~` in the configuration.
+    /// The user's home: `~` in the configuration. OpenSSH takes it from the user database, not from `HOME`.
     pub home: PathBuf,
     /// The user's name here: who connects where nobody says otherwise.
     pub user: String,

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 use windlass_ssh::{Endpoint, Error};
 
@@ -81,4 +81,50 @@ async fn a_retry_stays_within_its_time() {
     let error = site.client().connect_with_retry(&endpoint, 50, limit, &CancellationToken::new()).await;
     assert!(error.map(drop).expect_err("nobody listens").is_transient());
     assert!(begun.elapsed() < Duration::from_millis(1500));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_drops_bursts_is_reached_by_all_in_the_end() {
+    let site = Site::with_key();
+    let sshd = Sshd::known(&site, "MaxStartups 1");
+    let client = site.client();
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (client, endpoint) = (client.clone(), sshd.endpoint());
+        all.spawn(async move {
+            let limit = Duration::from_secs(60);
+            let transport = client.connect_with_retry(&endpoint, 30, limit, &CancellationToken::new()).await;
+            let transport = transport.unwrap_or_else(|e| panic!("{e}"));
+            let channel = transport.exec("echo $$").await.unwrap_or_else(|e| panic!("{e}"));
+            output(channel).await.0
+        });
+    }
+    let pids: std::collections::HashSet<String> = all.join_all().await.into_iter().collect();
+    assert_eq!(pids.len(), 20);
+    assert!(sshd.log().contains("MaxStartups"), "the server did drop some: {}", sshd.log());
+}
+
+#[tokio::test]
+async fn a_port_that_is_no_ssh_server_is_told() {
+    let site = Site::with_key();
+    let web = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = web.local_addr().expect("it has one").port();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = web.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        }
+    });
+    let endpoint = Endpoint { port: Some(port), ..Endpoint::new("127.0.0.1") };
+    let error = fails(&site.client(), &endpoint).await;
+    assert!(
+        error.to_string().starts_with(&format!("127.0.0.1:{port} closed the connection early")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_is_told() {
+    let site = Site::with_key();
+    let error = fails(&site.client(), &Endpoint::new("no-such-host.windlass.invalid")).await;
+    assert!(error.to_string().starts_with("cannot resolve no-such-host.windlass.invalid: "), "{error}");
 }

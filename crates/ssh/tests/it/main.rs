@@ -3,6 +3,9 @@
 mod auth;
 mod faults;
 mod hosts;
+mod jumps;
 mod names;
+mod passwords;
+mod program;
 mod sshd;
 mod streams;

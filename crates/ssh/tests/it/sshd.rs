@@ -131,13 +131,19 @@ impl Sshd {
             // Where `sshd` puts its children before anybody is let in; a service would make it.
             std::fs::create_dir_all("/run/sshd").expect("root may");
         }
+        // The shell over there must not read what its user has at home on this machine.
         let mut rest = format!(
-            "AuthorizedKeysFile {}\nStrictModes no\nPidFile none\nPermitRootLogin yes\nUsePAM no\n\
-             LogLevel VERBOSE\nMaxStartups 100\nPerSourcePenalties no\n",
+            "SetEnv HOME={}\nAuthorizedKeysFile {}\nStrictModes no\nPidFile none\nPermitRootLogin yes\nUsePAM no\n\
+             LogLevel VERBOSE\nPerSourcePenalties no\n",
+            site.home().display(),
             site.path("authorized_keys").display()
         );
         if !config.contains("HostKey ") {
             rest.push_str(&format!("HostKey {}\n", site.path("host").display()));
+        }
+        // Of this option the last one counts.
+        if !config.contains("MaxStartups ") {
+            rest.push_str("MaxStartups 100\n");
         }
         if !Self::has("PerSourcePenalties") {
             rest = rest.replace("PerSourcePenalties no\n", "");
