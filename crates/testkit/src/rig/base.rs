@@ -102,6 +102,9 @@ fn make(home: &Home, folder: &Path) -> Result<(), Error> {
     command.arg(format!("--include={}", PACKAGES.join(",")));
     command.arg(format!("--cache-dir={}", packages.display()));
     command.arg(SUITE).arg(folder).arg(mirror());
+    if let Some(proxy) = proxy() {
+        command.env("http_proxy", proxy);
+    }
     tool::finish(&mut command, "")?;
     let mut command = tool::command("chroot");
     command.arg(folder).args(["sh", "-c", PREPARE, "prepare", PASSWORD]);
@@ -120,6 +123,17 @@ fn mirror() -> String {
     files.sort();
     let mut texts = files.iter().filter_map(|file| fs::read_to_string(file).ok());
     texts.find_map(|text| debian_in(&text)).unwrap_or_else(|| PUBLIC.into())
+}
+
+/// The proxy that the machine's own package manager uses; debootstrap knows only that of the environment.
+fn proxy() -> Option<String> {
+    if std::env::var_os("http_proxy").is_some() {
+        return None;
+    }
+    let mut config = tool::command("apt-config");
+    let asked = config.args(["dump", "--format", "%v%n", "Acquire::http::Proxy"]).output().ok()?;
+    let proxy = String::from_utf8(asked.stdout).ok()?.lines().next()?.trim().to_owned();
+    Some(proxy).filter(|proxy| proxy.contains("://"))
 }
 
 /// The first address of Debian itself in a list of sources, in either of its two forms.

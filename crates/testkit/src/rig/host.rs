@@ -214,7 +214,8 @@ impl Host {
         let Some(mut life) = life.take() else { return Ok(()) };
         drop(life.keeper.stdin.take());
         life.keeper.wait().map_err(Error::io(format!("turning {} off", self.name())))?;
-        self.group.end()
+        self.group.end()?;
+        self.subnet.unplug(self.number)
     }
 }
 

@@ -70,6 +70,11 @@ impl Subnet {
         tool::finish(&mut inside, &input)
     }
 
+    /// Takes a host's cable away. The kernel does so as well after the host's end, but at its leisure.
+    pub(super) fn unplug(self, host: u8) -> Result<(), Error> {
+        remove(&self.cable(host))
+    }
+
     /// Pulls a host's cable, or puts it back.
     pub(super) fn cut(self, host: u8, cut: bool) -> Result<(), Error> {
         ip(&format!("link set {} {}\n", self.cable(host), if cut { "down" } else { "up" }))
@@ -101,10 +106,26 @@ pub(super) fn claim(free: impl Fn(u16) -> bool) -> Result<u16, Error> {
     Err(Error::NoNetwork)
 }
 
-/// Removes the bridge of a rig whose hosts are gone; their cables went with them.
+/// Removes the bridge of a rig whose hosts are gone, and what is left of their cables.
 pub(super) fn release(number: u16) -> Result<(), Error> {
     let name = bridge(number);
-    if there(&name) { ip(&format!("link del {name}\n")) } else { Ok(()) }
+    let interfaces = fs::read_dir("/sys/class/net").map_err(Error::io("reading /sys/class/net"))?;
+    for interface in interfaces.flatten() {
+        let interface = interface.file_name().to_string_lossy().into_owned();
+        if interface.strip_prefix(&name).is_some_and(|rest| rest.starts_with('h')) {
+            remove(&interface)?;
+        }
+    }
+    remove(&name)
+}
+
+/// Removes an interface, which may go by itself meanwhile.
+fn remove(interface: &str) -> Result<(), Error> {
+    if !there(interface) {
+        return Ok(());
+    }
+    let result = ip(&format!("link del {interface}\n"));
+    if there(interface) { result } else { Ok(()) }
 }
 
 fn there(interface: &str) -> bool {
