@@ -56,6 +56,7 @@ mod error;
 mod hosts;
 mod invoker;
 pub mod lifecycle;
+mod outside;
 mod phase;
 pub mod process;
 mod progress;

@@ -5,8 +5,10 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Map, Value as Json};
-use windlass_expr::{Lookup, References, Scope, ScopeBuilder, Value, Vars, from_json, render_tree};
+use windlass_expr::{Lookup, Outside, References, Scope, ScopeBuilder, Value, Vars, from_json, render_tree};
 use windlass_model::{Inventory, Known, Plan, Step, Task};
+
+use crate::outside::Door;
 
 /// How deep variables may refer to variables.
 const MAX_DEPTH: u8 = 20;
@@ -219,6 +221,8 @@ pub(crate) type Registers = Arc<BTreeMap<String, Value>>;
 /// The variables and groups of the inventory's hosts, each host's as one layer.
 #[derive(Debug, Default)]
 struct Fleet {
+    /// What lookups reach.
+    door: Option<Layer>,
     common: Option<Layer>,
     hosts: BTreeMap<Arc<str>, Host>,
 }
@@ -232,7 +236,7 @@ struct Host {
 }
 
 impl Fleet {
-    fn new(inventory: &Inventory) -> Self {
+    fn new(inventory: &Inventory, door: Option<Layer>) -> Self {
         let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (group, hosts) in &inventory.groups {
             for host in hosts.iter().filter(|_| &**group != "all") {
@@ -255,7 +259,8 @@ impl Fleet {
             }
             (name.clone(), Host { vars: Layer::new(&known.vars), names: Arc::new(names) })
         };
-        Self { common: Layer::new(&inventory.common), hosts: inventory.hosts.iter().map(host).collect() }
+        let hosts = inventory.hosts.iter().map(host).collect();
+        Self { door, common: Layer::new(&inventory.common), hosts }
     }
 
     /// The layers of one host, strongest first.
@@ -272,7 +277,7 @@ impl Fleet {
 
     /// The variables of one host as a value.
     fn host(&self, name: &Arc<str>) -> Value {
-        scope_of(&Arc::new(self.layers(name).collect()), 0)
+        scope_of(&Arc::new(self.layers(name).chain(self.door.clone()).collect()), 0)
     }
 }
 
@@ -314,10 +319,15 @@ pub(crate) struct Place<'a> {
 
 impl World {
     /// Gathers what is the same for every step.
-    pub(crate) fn new(plan: &Plan, mut specials: BTreeMap<String, Value>) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        mut specials: BTreeMap<String, Value>,
+        outside: Option<Arc<dyn Outside>>,
+    ) -> Self {
         let results = Arc::new(TaskResults::new(plan));
+        let door = outside.map(|outside| Layer::Plain(Arc::new(Door(outside))));
         specials.insert("tasks".into(), Scope::builder().layer(results.clone()).build());
-        let fleet = Arc::new(Fleet::new(&plan.inventory));
+        let fleet = Arc::new(Fleet::new(&plan.inventory, door));
         specials.insert("hostvars".into(), Scope::builder().layer(Arc::new(HostVars(fleet.clone()))).build());
         let names = |hosts: &Vec<Arc<str>>| hosts.iter().cloned().map(Value::from).collect::<Value>();
         let groups = plan.inventory.groups.iter().map(|(name, hosts)| (name.to_string(), names(hosts)));
@@ -344,7 +354,7 @@ impl World {
         own: BTreeMap<String, Value>,
         below: Option<Arc<dyn Lookup>>,
     ) -> Value {
-        let mut layers: Vec<Layer> = Vec::with_capacity(9);
+        let mut layers: Vec<Layer> = Vec::with_capacity(10);
         if !own.is_empty() {
             layers.push(Layer::Plain(Arc::new(own)));
         }
@@ -358,24 +368,10 @@ impl World {
         layers.extend(below.map(Layer::Plain));
         layers.extend(self.fleet.layers(place.host));
         layers.push(Layer::Plain(self.specials.clone()));
+        layers.extend(self.fleet.door.clone());
         let stack = Arc::new(layers);
         let vars = scope_of(&stack, 0);
         // `vars` is the same scope as a value, for names that are not plain words.
-        Scope::builder().value("vars", vars.clone()).layer(Arc::new(Whole(vars))).build()
-    }
-}
-
-/// A finished scope as a layer.
-#[derive(Debug)]
-struct Whole(Value);
-
-impl Lookup for Whole {
-    fn get(&self, name: &str) -> Option<Value> {
-        self.0.get_attr(name).ok().filter(|value| !value.is_undefined())
-    }
-
-    fn names(&self) -> Vec<String> {
-        let names = self.0.try_iter().into_iter().flatten();
-        names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
+        Scope::builder().value("vars", vars.clone()).scope(vars).build()
     }
 }

@@ -21,6 +21,29 @@ pub struct Asked {
     pub offset: usize,
 }
 
+impl Asked {
+    /// For each file that the lookup reads, where it is looked for, the first place first; nothing where the
+    /// text does not tell.
+    pub fn files(&self) -> Vec<Vec<String>> {
+        let folder = match self.name.as_deref() {
+            Some("file" | "unvault") => "files",
+            Some("template") => "templates",
+            _ => return Vec::new(),
+        };
+        self.texts().map(|path| lookups::candidates(folder, path)).collect()
+    }
+
+    /// The variables of the environment that the lookup reads, as far as the text tells.
+    pub fn variables(&self) -> Vec<&str> {
+        let is_env = self.name.as_deref() == Some("env");
+        self.texts().filter(|_| is_env).filter_map(|text| text.split_whitespace().next()).collect()
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.terms.iter().flatten().filter_map(Json::as_str)
+    }
+}
+
 /// What a filter or a test needs besides its arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {

@@ -8,6 +8,8 @@ mod sequence;
 mod templates;
 mod variables;
 
+pub(crate) use files::candidates;
+
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, Value};
 

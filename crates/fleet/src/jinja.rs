@@ -1,7 +1,7 @@
 //! How a template file is read: the parameters of `template`, and the line in the file that overrides them.
 
 use serde_json::{Map, Value};
-use windlass_expr::{Error, References, Template, TextOptions};
+use windlass_expr::{Asked, Error, References, Template, TextOptions};
 
 /// The first words of a line that changes how the rest of the file is read, as in Ansible.
 const HEADER: &str = "#jinja2:";
@@ -95,6 +95,7 @@ pub(crate) fn uses(references: &References) -> Vec<String> {
         .iter()
         .filter(|path| path.len() > 1 && ROOTS.contains(&path[0].as_str()))
         .map(|path| path[1..].iter().fold(path[0].clone(), |text, part| text + &subscript(part)))
+        .chain(references.asked.iter().filter_map(lookup))
         .collect();
     uses.sort();
     uses.dedup();
@@ -102,7 +103,20 @@ pub(crate) fn uses(references: &References) -> Vec<String> {
 }
 
 fn subscript(part: &str) -> String {
-    format!("['{}']", part.replace('\\', "\\\\").replace('\'', "\\'"))
+    format!("[{}]", quoted(part))
+}
+
+/// A lookup whose question the text alone tells, of what a plan can stand on.
+fn lookup(asked: &Asked) -> Option<String> {
+    let name =
+        asked.name.as_deref().filter(|_| !asked.files().is_empty() || !asked.variables().is_empty())?;
+    let terms =
+        asked.terms.iter().flatten().filter_map(Value::as_str).map(|term| format!(", {}", quoted(term)));
+    Some(format!("lookup({}{})", quoted(name), terms.collect::<String>()))
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
 #[cfg(test)]
@@ -145,5 +159,8 @@ mod tests {
             Template::parse("{{ tasks['a-b'].output }}{{ env.HOME }}{{ x }}{{ tasks['a-b'].output }}")
                 .unwrap();
         assert_eq!(uses(template.references()), ["env['HOME']", "tasks['a-b']['output']"]);
+        let template =
+            Template::parse("{{ lookup('file', 'a b', x) }}{{ lookup('file', \"it's\") }}").unwrap();
+        assert_eq!(uses(template.references()), ["lookup('file', 'it\\'s')"]);
     }
 }

@@ -239,6 +239,7 @@ fn options(app: &App, store: &Store, settings: Settings, mode: Mode, sight: &Sig
         id: settings.id,
         invoker: app.invoker,
         mode,
+        environment: app.env.clone(),
         observers,
         watch: sight.watch(),
         in_doubt: settings.in_doubt.map(Into::into),

@@ -15,6 +15,7 @@ mod e2e_support;
 mod e2e_sweeps;
 mod hosts;
 mod inventory;
+mod lookups;
 mod many_processes;
 mod portable;
 mod reference;

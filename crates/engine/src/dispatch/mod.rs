@@ -38,7 +38,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use windlass_expr::Value;
+use windlass_expr::{Outside, Value};
 use windlass_model::{
     At, Dependents, Event, Failure, IllegalEvent, Phase, Plan, Record, RunState, RunStatus, Scope, Usage,
     Verdict,
@@ -68,6 +68,8 @@ pub(crate) struct Config {
     pub parallelism: usize,
     /// What expressions see besides variables: `run`, `env`, `secrets`, ….
     pub specials: BTreeMap<String, Value>,
+    /// What lookups in expressions reach.
+    pub outside: Option<Arc<dyn Outside>>,
     pub redactor: Arc<Redactor>,
     /// The run's secrets: passwords of hosts are among them.
     pub secrets: Arc<Secrets>,
@@ -147,7 +149,7 @@ impl Dispatcher {
     /// A dispatcher over a run as its journal left it; a new run has no records yet.
     pub(crate) fn new(state: RunState, config: Config, now: u64) -> Self {
         let plan = state.plan().clone();
-        let world = World::new(&plan, config.specials.clone());
+        let world = World::new(&plan, config.specials.clone(), config.outside.clone());
         let limits: Vec<Option<u32>> = plan.stages.iter().map(|s| s.policy.max_parallelism).collect();
         let mut dispatcher = Self {
             waiting: Vec::new(),

@@ -187,6 +187,7 @@ fn build(state: RunState, held: Option<Verdict>, now: u64, seed: u64, undo: bool
         mode: Default::default(),
         parallelism: 1 + (seed % 5) as usize,
         specials: Default::default(),
+        outside: None,
         redactor: Default::default(),
         secrets: Default::default(),
         in_doubt: held,

@@ -1,5 +1,6 @@
 //! How a run is started or resumed, and who hears of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use windlass_model::{PlanId, Record, RunId, RunState, Verdict, projection::RunMeta};
@@ -20,6 +21,8 @@ pub struct RunOptions {
     pub mode: Mode,
     /// The secrets that the plan declares.
     pub secrets: Arc<Secrets>,
+    /// The environment that lookups of expressions see, and that commands which they run get.
+    pub environment: BTreeMap<String, String>,
     /// Who hears what became durable.
     pub observers: Vec<Box<dyn Observer>>,
     /// Who hears live output.

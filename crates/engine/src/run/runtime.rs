@@ -25,6 +25,7 @@ use crate::backend::{Backend, Backends, Compiled};
 use crate::cleanup::{CleanupHandler, CleanupHandlers, CleanupStack};
 use crate::compile::{StepCompiler, Words};
 use crate::dispatch::{Config, Dispatcher};
+use crate::outside::Planned;
 use crate::secret::Secrets;
 use crate::state::Values;
 use crate::{Error, builtin};
@@ -354,11 +355,15 @@ impl Runtime {
                     .map_err(|source| Error::Io { path: "thread".into(), source })?,
             ),
         };
+        let blobs: Arc<dyn Blobs> = Arc::new(Kept { store: self.store().clone(), run: id.clone() });
+        let env = std::mem::take(&mut options.environment);
+        let outside = Arc::new(Planned::new(plan.inputs.clone(), blobs.clone(), &root, env, mode.check));
         let config = Config {
             actions: self.actions().clone(),
             mode,
             parallelism: plan.policy.max_parallelism.map_or(self.0.parallelism, |n| n.max(1) as usize),
             specials: specials(&plan, &id, &options, mode),
+            outside: Some(outside),
             redactor: redactor.clone(),
             secrets: options.secrets.clone(),
             in_doubt: options.in_doubt,
@@ -387,7 +392,7 @@ impl Runtime {
             watch: options.watch.clone(),
             redactor,
             cleanup: cleanup.clone(),
-            blobs: Arc::new(Kept { store: self.store().clone(), run: id.clone() }),
+            blobs,
             values,
         });
         let driver = Driver {

@@ -74,7 +74,7 @@ pub(crate) async fn verified(
     }
     let env = &planned.request().env;
     let secrets = Arc::new(lifecycle::secrets(&compiled.plan, env, compiled.root.clone()).await?);
-    let now = observe(runtime, &compiled, &secrets).await?;
+    let now = observe(runtime, &compiled, &secrets, env).await?;
     let found = saved.provenance.observed.changes(&now);
     if found.is_empty() { Ok(Verified { planned, secrets }) } else { Err(Error::Stale(Stale(found))) }
 }

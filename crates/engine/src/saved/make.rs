@@ -28,7 +28,7 @@ pub async fn plan(runtime: &Runtime, request: Request, scope: Option<&Scope>) ->
     let request = planned.request();
     let compiled = planned.compiled().clone();
     let secrets = Arc::new(lifecycle::secrets(&compiled.plan, &request.env, compiled.root.clone()).await?);
-    let observed = observe(runtime, &compiled, &secrets).await?;
+    let observed = observe(runtime, &compiled, &secrets, &request.env).await?;
     let provenance = Provenance {
         windlass: env!("CARGO_PKG_VERSION").into(),
         digest: compiled.plan.digest(),

@@ -128,6 +128,7 @@ pub(super) async fn observe(
     runtime: &Runtime,
     compiled: &Compiled,
     secrets: &Arc<Secrets>,
+    env: &BTreeMap<String, String>,
 ) -> Result<Observed, Error> {
     if !predicts(runtime, &compiled.plan) {
         return Ok(Observed::nothing(&compiled.plan));
@@ -139,6 +140,7 @@ pub(super) async fn observe(
         id: Some(RunId::new("planning").expect("a word is an id")),
         mode: Mode { check: true, diff: true },
         secrets: secrets.clone(),
+        environment: env.clone(),
         ..RunOptions::default()
     };
     let run = Held(runtime.over(Store::memory()).start(imagined, options)?);

@@ -61,7 +61,7 @@ fn found(terms: &Terms<'_>, folder: &str, path: &str) -> Result<Option<(String, 
 }
 
 /// Relative paths are looked for in the folder of their kind first, as Ansible does.
-fn candidates(folder: &str, path: &str) -> Vec<String> {
+pub(crate) fn candidates(folder: &str, path: &str) -> Vec<String> {
     let here = path.to_owned();
     match path.starts_with(['/', '~']) || path.split('/').next() == Some(folder) {
         true => vec![here],

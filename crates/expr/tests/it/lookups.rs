@@ -271,3 +271,16 @@ fn offsets_of_questions_point_into_the_source() {
     let tree = json!(["{{ lookup('env', 'A') }}", { "b": "{{ lookup('env', 'B') }}" }]);
     assert_eq!(references_of_tree(&tree).unwrap().asked.len(), 2);
 }
+
+#[test]
+fn a_text_tells_which_files_and_variables_its_lookups_read() {
+    let files = |text: &str| asked(text).asked.iter().flat_map(Asked::files).collect::<Vec<_>>();
+    assert_eq!(files("{{ lookup('file', 'a', '/b') }}"), [vec!["files/a", "a"], vec!["/b"]]);
+    assert_eq!(files("{{ lookup('ansible.builtin.template', 't.j2') }}"), [vec!["templates/t.j2", "t.j2"]]);
+    assert!(
+        files("{{ lookup('file', name) }}{{ lookup('pipe', 'date') }}{{ lookup('env', 'A') }}").is_empty()
+    );
+    let references = asked("{{ lookup('env', 'A b', 'C') }}{{ lookup('file', 'D') }}");
+    let variables: Vec<&str> = references.asked.iter().flat_map(Asked::variables).collect();
+    assert_eq!(variables, ["A", "C"]);
+}

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use windlass_expr::{Lookup, Scope};
+use windlass_expr::Scope;
 use windlass_gate::{Context, Reply};
 use windlass_model::{Code, Failure};
 
@@ -60,7 +60,7 @@ fn render(
     let parsed = jinja::parse(text, params)
         .map_err(|error| failure::expression(Code::BadTemplate, &error, &place(&error)))?;
     let defaults = defaults(src, params);
-    let scope = Scope::builder().layer(Arc::new(Whole(scope))).layer(Arc::new(defaults)).build();
+    let scope = Scope::builder().scope(scope).layer(Arc::new(defaults)).build();
     parsed.render_text(&scope).map_err(|error| {
         let error = jinja::shift(error, jinja::header_len(text));
         failure::expression(Code::RenderFailed, &error, &place(&error))
@@ -75,19 +75,4 @@ fn defaults(src: &str, params: &Map<String, Value>) -> BTreeMap<String, windlass
         ("template_destpath".to_owned(), dest.into()),
         ("template_path".to_owned(), src.into()),
     ])
-}
-
-/// A finished scope as a layer.
-#[derive(Debug)]
-pub(super) struct Whole(pub(super) windlass_expr::Value);
-
-impl Lookup for Whole {
-    fn get(&self, name: &str) -> Option<windlass_expr::Value> {
-        self.0.get_attr(name).ok().filter(|value| !value.is_undefined())
-    }
-
-    fn names(&self) -> Vec<String> {
-        let names = self.0.try_iter().into_iter().flatten();
-        names.filter_map(|name| name.as_str().map(str::to_owned)).collect()
-    }
 }

@@ -9,7 +9,7 @@ use windlass_expr::{References, Scope, from_json, references_of_tree, render_tre
 use windlass_gate::{Context, Reply};
 use windlass_model::{Code, Failure};
 
-use super::{End, Work, params, template::Whole};
+use super::{End, Work, params};
 use crate::{blob, failure, varfiles};
 
 pub(super) fn run(work: Work, cx: &Context<'_>, end: &mut End<'_>) -> Result<Reply, Failure> {
@@ -82,8 +82,7 @@ fn rendered(vars: Map<String, Value>, scope: &windlass_expr::Value) -> Result<Ma
             let why = format!("these variables refer to each other in a circle: {}", names.join(", "));
             return Err(Failure::new(Code::RenderFailed, why).permanent());
         }
-        let whole =
-            Scope::builder().layer(Arc::new(values(&done))).layer(Arc::new(Whole(scope.clone()))).build();
+        let whole = Scope::builder().layer(Arc::new(values(&done))).scope(scope.clone()).build();
         for (name, value, _) in ready {
             let value = render_tree(&value, &whole).map_err(|error| unreadable(&name, &error))?;
             done.insert(name, value);

@@ -1,10 +1,8 @@
 //! What a step does: its word's compiler makes an action and its input of what was written.
 
-use std::sync::Arc;
-
 use serde_json::Value;
-use windlass_engine::{CompileContext, CompiledStep, StepCall};
-use windlass_model::{Code, Source};
+use windlass_engine::{CompiledStep, StepCall};
+use windlass_model::Code;
 use windlass_yaml::{Kind, Node};
 
 use super::problems::problem;
@@ -200,22 +198,7 @@ impl<'a> Strand<'_, 'a> {
         let mut keys: Vec<(&str, &Node)> = step.keys.iter().map(|(key, node)| (key.as_str(), node)).collect();
         keys.extend(args.map(|args| ("args", args)));
         let call = StepCall { word, word_span: place.at.span, input, keys: &keys };
-        self.in_context(&step.input.source, |cx| compiler.compile(&call, cx))
-    }
-
-    /// Does something with what step compilers note and record for a text.
-    fn in_context<T>(&self, source: &Arc<Source>, f: impl FnOnce(&CompileContext) -> T) -> T {
-        let find = |contexts: &[(Arc<Source>, CompileContext)]| {
-            contexts.iter().position(|(s, _)| Arc::ptr_eq(s, source))
-        };
-        let known = find(&self.cx.contexts.borrow());
-        let at = known.unwrap_or_else(|| {
-            let context = CompileContext::new(source.clone(), self.cx.root.to_path_buf());
-            let mut contexts = self.cx.contexts.borrow_mut();
-            contexts.push((source.clone(), context));
-            contexts.len() - 1
-        });
-        f(&self.cx.contexts.borrow()[at].1)
+        self.cx.in_context(&step.input.source, |cx| compiler.compile(&call, cx))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a document means: its plan, or all that is wrong with it.
 
 mod answer;
+mod asked;
 mod declared;
 mod deed;
 mod graph;
