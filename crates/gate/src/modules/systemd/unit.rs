@@ -51,6 +51,7 @@ struct Ctl<'a> {
 }
 
 impl Ctl<'_> {
+    /// Flags, a verb, and names.
     fn ask(&self, words: &[&str]) -> Result<Said, Error> {
         let mut tool = Tool::new("systemctl");
         let scope = self.args.str("scope");
@@ -67,8 +68,8 @@ impl Ctl<'_> {
             }
         }
         // A name that begins with a dash is a name still.
-        let (verb, rest) = words.split_first().unwrap_or((&"show", &[]));
-        tool.arg(*verb).arg("--").args(rest.iter().copied()).run(self.cx)
+        let names = words.iter().position(|word| !word.starts_with('-')).map_or(words.len(), |verb| verb + 1);
+        tool.args(words[..names].to_vec()).arg("--").args(words[names..].to_vec()).run(self.cx)
     }
 
     /// Like [`Ctl::ask`], but only in a real run: in check mode everything would go well.
@@ -159,10 +160,10 @@ impl<'a> Unit<'a> {
     }
 
     fn enabled(&self, ctl: &Ctl<'_>) -> Result<bool, Error> {
-        let said = ctl.ask(&["is-enabled", self.name])?;
+        let said = ctl.ask(&["--full", "is-enabled", self.name])?;
         let state = said.out.trim();
         if said.ok() {
-            // These start with the host by chance, or only until its next boot; systemd sorts them out.
+            // These start with the host by chance, or only until its next boot, where systemd does not say how.
             return Ok(!matches!(state, "enabled-runtime" | "indirect" | "alias"));
         }
         let own = ctl.args.opt_str("scope").is_none_or(|scope| scope == "system");

@@ -13,6 +13,7 @@ ExecStart=/bin/sleep infinity
 ExecReload=/bin/sh -c 'echo reloaded >>/run/demo.log'
 [Install]
 WantedBy=multi-user.target
+Alias=demo-too.service
 END
 printf '[Service]\nType=oneshot\nExecStart=/bin/false\n' >broken.service
 printf '[Timer]\nOnCalendar=yearly\nUnit=demo.service\n[Install]\nWantedBy=timers.target\n' >demo.timer
@@ -48,6 +49,9 @@ fn units_start_stop_and_start_with_the_host() {
         "inactive\ndisabled\n"
     );
     guest.changes("systemd_service", json!({"name": "demo.timer", "state": "started", "enabled": true}));
+    // Another name of a unit is enabled with it, as Ansible sees it.
+    guest.sh("systemctl enable demo");
+    guest.stays("systemd", json!({"name": "demo-too", "enabled": true}));
     // Restarting what does not run starts it.
     assert!(guest.run("systemd", json!({"name": "demo", "state": "reloaded"})).changed());
     assert_eq!(guest.sh("systemctl is-active demo"), "active");
