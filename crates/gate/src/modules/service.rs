@@ -30,7 +30,7 @@ static SPEC: Spec = Spec {
     open: false,
     effect: Effect::Changes,
     check: Check::Predicts,
-    rules: systemd::RULES,
+    rules: &[],
 };
 
 impl Module for Service {

@@ -2,7 +2,7 @@
 
 mod unit;
 
-use crate::{Args, Check, Context, Effect, Error, Kind, Module, Param, Reply, Rule, Spec};
+use crate::{Args, Check, Context, Effect, Error, Kind, Module, Param, Reply, Spec};
 
 pub(super) struct Systemd;
 
@@ -17,7 +17,7 @@ pub(super) const COMMON: Spec = Spec {
     open: false,
     effect: Effect::Changes,
     check: Check::Predicts,
-    rules: RULES,
+    rules: &[],
 };
 
 pub(super) const NAME: Param =
@@ -41,8 +41,6 @@ pub(super) const NO_BLOCK: Param =
     Param::new("no_block", Kind::Bool, "Whether to go on before the unit has started or stopped.").default("false");
 pub(super) const FORCE: Param = Param::new("force", Kind::Bool, "Whether links that are in the way are replaced.");
 
-pub(super) const RULES: &[Rule] =
-    &[Rule::OneOf(&["state", "enabled", "masked", "daemon_reload", "daemon_reexec"])];
 
 impl Module for Systemd {
     fn spec(&self) -> &'static Spec {

@@ -124,7 +124,8 @@ fn word(
     latest: bool,
 ) -> Result<Option<String>, Error> {
     let fits = now.is_some_and(|now| wish.version.as_ref().is_none_or(|wanted| wanted.fits(now)));
-    if fits && !latest {
+    // A pattern asks for the best version that it fits, also where another one is there that it fits.
+    if fits && !latest && !matches!(wish.version, Some(Version::Is(_))) {
         return Ok(None);
     }
     let Some(offer) = offer.filter(|offer| !offer.versions.is_empty()) else {
