@@ -11,13 +11,19 @@ pub(crate) type Need = (&'static str, &'static str);
 
 /// What tests call everywhere.
 const NEEDS: &[Need] = &[
-    ("sh", "dash"),
+    ("bash", "bash"),
+    ("busybox", "busybox"),
     ("cat", "coreutils"),
+    ("doas", "opendoas"),
     ("grep", "grep"),
+    ("pgrep", "procps"),
     ("sed", "sed"),
+    ("setpriv", "util-linux"),
+    ("sh", "dash"),
     ("ssh", "openssh-client"),
     ("ssh-agent", "openssh-client"),
     ("sshd", "openssh-server"),
+    ("sudo", "sudo"),
 ];
 
 /// Installs what the tests need where it is missing. On most machines that is nothing.

@@ -5,7 +5,8 @@
 //! * [`ModuleAction`] does such a step: it renders what only the controller can render (template files, bare
 //!   expressions), and hands the rest to a module.
 //! * [`LocalRunner`] runs a module on this machine, in this process, on a bounded number of threads. Rust
-//!   callers use it by itself. A runner that reaches other hosts belongs beside it, with the same `run`.
+//!   callers use it by itself. [`RemoteRunner`](remote::RemoteRunner) beside it has the same `run` for another
+//!   host.
 //! * [`inventory`] is who the hosts are: Ansible's inventories, patterns and connection variables.
 //!
 //! A program adds everything to its runtime in two lines:
@@ -26,6 +27,7 @@ mod failure;
 pub mod inventory;
 mod jinja;
 mod local;
+pub mod remote;
 mod varfiles;
 mod words;
 

@@ -219,6 +219,22 @@ codes! {
     BadPattern = "WL0718",
     /// No host or group is meant by what was named.
     NoHosts = "WL0719",
+    /// There is no gate for the host's system and architecture.
+    NoGate = "WL0720",
+    /// The host has no folder where the gate could lie and run.
+    GateHomeless = "WL0721",
+    /// What was uploaded is not the gate that was sent.
+    GateSpoilt = "WL0722",
+    /// The gate on a host ended or fell silent.
+    GateLost = "WL0723",
+    /// What came from a host cannot come from a gate.
+    GateRogue = "WL0724",
+    /// The host refuses to let the user become another one.
+    BecomeRefused = "WL0725",
+    /// Becoming another user lacks something.
+    BecomeUnable = "WL0726",
+    /// The gate on a host speaks another version of the protocol.
+    GateVersion = "WL0727",
     /// A file is no exported run, or not a whole one.
     NotPortable = "WL0730",
     /// A later version exported the run.

@@ -117,6 +117,36 @@ fn perform(module: &'static dyn Module, work: Work, cx: &Context<'_>) -> Result<
     prepare(module, work, cx, &mut |params| call(module, params, cx))
 }
 
+/// The parameters of a `template` with its text rendered, for a module that runs elsewhere. It may block.
+pub(crate) fn rendered(
+    input: Value,
+    scope: windlass_expr::Value,
+    blobs: Arc<dyn Blobs>,
+    root: &Path,
+) -> Result<Value, Failure> {
+    let (env, cancel) = (BTreeMap::new(), Cancel::new());
+    let mut done = Value::Null;
+    template::run(Work { input, scope, blobs }, &bare_context(root, &env, &cancel), &mut |params| {
+        done = params;
+        Ok(Reply::ok())
+    })?;
+    Ok(done)
+}
+
+/// A context for work that has no use for most of it.
+fn bare_context<'a>(cwd: &'a Path, env: &'a BTreeMap<String, String>, cancel: &'a Cancel) -> Context<'a> {
+    Context {
+        check: false,
+        diff: false,
+        cwd,
+        env,
+        cancel,
+        deadline: None,
+        progress: &Silent,
+        capture_limit: CAPTURE,
+    }
+}
+
 /// Renders and lays out what the module needs, for as long as `end` takes.
 fn prepare(
     module: &'static dyn Module,
@@ -148,16 +178,7 @@ fn compute(
         _ => input,
     };
     let (env, cancel) = (BTreeMap::new(), Cancel::new());
-    let cx = Context {
-        check,
-        diff: false,
-        cwd: Path::new("/"),
-        env: &env,
-        cancel: &cancel,
-        deadline: None,
-        progress: &Silent,
-        capture_limit: CAPTURE,
-    };
+    let cx = Context { check, ..bare_context(Path::new("/"), &env, &cancel) };
     call(module, input, &cx)
 }
 

@@ -10,6 +10,7 @@ mod inventory;
 mod inventory_any;
 mod lint;
 mod local;
+mod remote;
 mod rendering;
 mod runs;
 mod saying;

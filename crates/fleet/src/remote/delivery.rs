@@ -1,0 +1,136 @@
+//! The one command that starts a gate on a host, and brings it there first if it has to.
+//!
+//! It is a line for any POSIX shell (dash, busybox, bash), in one pair of single quotes and without a line end,
+//! a backslash or an exclamation mark, so that every login shell (csh, fish) hands it on as it is. Its output
+//! begins with one line of [`MARK`] and a word:
+//!
+//! * `have`: the gate is there, its checksum was verified, and it runs from here on.
+//! * `need SYSTEM SIZE`: a line with nothing but the mark and then exactly so many bytes are expected; what
+//!   comes before that line is passed over, so that requests may be sent before it is known. `have` follows.
+//! * `arch SYSTEM`: there is no gate for it. `fail REASONS`: no folder would do. `bad REASON`: the upload is not
+//!   what it should be.
+//!
+//! The folder is private (0700), made by this user and no link, or it is not used; the shell works inside it
+//! (`cd -P`), so that nobody can exchange it after it was looked at. The file in it is complete, since it is
+//! moved there only when its length and checksum are right, and verified again at each start. Where a host has
+//! nothing to compute a SHA-256 with, the exact length and the private folder have to do.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+
+use windlass_image::Image;
+
+/// What marks our lines among whatever else a shell may print.
+pub(super) const MARK: &str = "WINDLASS-GATE";
+
+/// How to start a gate on hosts of some architectures.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    gates: Vec<(String, Image)>,
+}
+
+/// Makes the functions: `sum` puts the checksum of a file into `x`, `enter` goes into a private folder or says in
+/// `w` why not, `have` says whether the gate is in this folder, `run` starts it.
+const FUNCTIONS: &str = r#"
+e=@MARK@; o=$PWD; k=$(umask); umask 077; f=windlass-gate-$h; t=.upload-@NONCE@; w=;
+sum() { x=$(sha256sum <"$1" 2>/dev/null) || x=$(shasum -a 256 <"$1" 2>/dev/null) || x=$(openssl dgst -sha256 -r <"$1" 2>/dev/null) || x=$h; x=${x%% *}; };
+enter() { cd -P "$1" 2>/dev/null || { w="$w; $1 is not there"; return 1; }; p=$(pwd -P); p=${p%/};
+if [ -n "$3" ]; then [ -d "$2" ] || [ -L "$2" ] || mkdir "$2" 2>/dev/null || { w="$w; $1/$2 cannot be made"; return 1; }; fi;
+if [ -L "$2" ]; then w="$w; $1/$2 is a link"; return 1; fi;
+[ -d "$2" ] || return 1;
+cd -P "$2" 2>/dev/null && [ "$(pwd -P)" = "$p/$2" ] && [ -O . ] || { w="$w; $1/$2 belongs to somebody else"; return 1; };
+chmod 700 . 2>/dev/null; return 0; };
+have() { if [ -L "$f" ]; then return 1; fi; [ -f "$f" ] && [ -O "$f" ] && [ -x "$f" ] && [ "$(wc -c <"$f")" -eq $n ] && sum "$f" && [ "$x" = $h ]; };
+run() { echo "$e have"; umask $k; exec "./$f" serve $h "$o"; };
+c=; case "${XDG_CACHE_HOME:-}" in /*) c=$XDG_CACHE_HOME;; *) case "${HOME:-}" in /*) c=$HOME/.cache;; esac;; esac; u=$(id -u);
+each() { if [ -n "$c" ]; then enter "$c" windlass $1 && $2; fi; enter /var/tmp windlass-$u $1 && $2; enter /dev/shm windlass-$u $1 && $2; };
+"#;
+
+/// Starts the gate where it is; else looks for a folder that can hold and run one, and takes it in there.
+const BODY: &str = r#"
+found() { if have; then run; fi; };
+each "" found;
+w=; if [ -n "$c" ]; then mkdir -p "$c" 2>/dev/null; fi;
+exact() { [ "$(echo abcdef | { head -c 2 >/dev/null 2>&1; cat; })" = cdef ]; };
+take() { if exact; then head -c $n; else dd ibs=1 obs=65536 count=$n 2>/dev/null; fi; };
+fits() { d=$(pwd -P); find . -name ".upload-*" -mmin +60 -exec rm -f {} + 2>/dev/null;
+if dd if=/dev/zero of=$t bs=65536 count=$((n / 65536 + 1)) 2>/dev/null; then
+if chmod 700 $t && true >$t && ./$t 2>/dev/null; then upload; fi; w="$w; $d is mounted noexec";
+elif [ -w . ]; then w="$w; $d has no room"; else w="$w; $d is read-only"; fi; rm -f $t; };
+upload() { echo "$e need $m $n";
+while IFS= read -r l; do if [ "$l" = $e ]; then break; fi; done;
+take >$t; s=$(wc -c <$t);
+if [ $s -eq $n ]; then sum $t; if [ "$x" = $h ]; then
+if [ -L "$f" ] || [ -d "$f" ]; then rm -rf "./$f"; fi; chmod 700 $t && mv -f $t "$f" && run; x="cannot be put in place"; else x="its checksum is $x"; fi; else x="$((s)) of $n bytes came"; fi;
+rm -f $t; echo "$e bad $x"; exit 74; };
+each make fits;
+echo "$e fail ${w#; }"; exit 73"#;
+
+/// Removes every gate of this user, and what else lies in its folders.
+const CLEAN: &str = r#"
+empty() { d=$(pwd -P); cd / && rm -rf "$d"; };
+each "" empty; echo "$e clean""#;
+
+impl Delivery {
+    /// For hosts of these architectures, each as the kernel calls it (`uname -m`).
+    pub fn new(gates: impl IntoIterator<Item = (&'static str, Image)>) -> Self {
+        Self { gates: gates.into_iter().map(|(arch, image)| (arch.to_owned(), image)).collect() }
+    }
+
+    /// The command. Each call makes another one: two uploads at once do not meet.
+    pub fn command(&self) -> String {
+        let cases: String = self.gates.iter().map(|(arch, image)| case(arch, image)).collect();
+        let choose = format!(
+            r#"m=$(uname -s)-$(uname -m); case $m in {cases} *) echo "@MARK@ arch $m"; exit 69;; esac;"#
+        );
+        quoted(&format!("{choose}{FUNCTIONS}{BODY}"))
+    }
+
+    /// A command that removes the gates of this user from a host. It prints one line with the word `clean`.
+    pub fn clean() -> String {
+        quoted(&format!("h=; n=0; m=;{FUNCTIONS}{CLEAN}"))
+    }
+
+    /// The gate for a system, as `need` names it.
+    pub(super) fn image(&self, system: &str) -> Option<Image> {
+        let found = self.gates.iter().find(|(arch, _)| system.strip_prefix("Linux-") == Some(arch));
+        found.map(|(_, image)| *image)
+    }
+}
+
+impl Default for Delivery {
+    /// For hosts of this machine's own architecture.
+    fn default() -> Self {
+        let own = std::env::consts::ARCH;
+        Self::new(windlass_image::gate(own).map(|image| (own, image)))
+    }
+}
+
+fn case(arch: &str, image: &Image) -> String {
+    format!("Linux-{arch}) h={}; n={};; ", image.sha256, image.bytes.len())
+}
+
+fn quoted(script: &str) -> String {
+    let script = script.replace("@MARK@", MARK).replace("@NONCE@", &nonce()).replace('\n', " ");
+    format!("exec /bin/sh -c '{}'", script.trim())
+}
+
+/// Something that no other command has: the standard library's hash keys are random.
+pub(super) fn nonce() -> String {
+    format!("{:016x}", RandomState::new().build_hasher().finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_login_shell_hands_the_command_on() {
+        for command in [Delivery::default().command(), Delivery::clean()] {
+            let script = command.strip_prefix("exec /bin/sh -c '").and_then(|rest| rest.strip_suffix('\''));
+            let script = script.expect("one pair of quotes");
+            assert!(!script.contains(['\'', '\\', '!', '\n', '@']), "{script}");
+        }
+        assert_ne!(Delivery::default().command(), Delivery::default().command());
+    }
+}

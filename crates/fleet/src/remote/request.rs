@@ -1,0 +1,105 @@
+//! What a gate is asked to do: a module, its parameters, its surroundings, and the contents that it stands on.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::Value;
+use windlass_engine::Blobs;
+use windlass_gate::{Reply, find, wire::Task};
+use windlass_model::{Code, Failure};
+
+use super::{Source, stage};
+use crate::Surroundings;
+use crate::action::rendered;
+
+/// One module for a gate.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    pub(super) task: Task,
+    /// The contents that the gate may ask for, by their hashes; it gets no others.
+    pub(super) contents: HashMap<String, Source>,
+    /// What the reply calls the source: its name here, since its name there says nothing.
+    pub(super) src: Option<String>,
+}
+
+impl Request {
+    /// A module with parameters as the host is to see them: files that they name are the host's own.
+    pub fn new(module: &str, args: impl Into<Value>) -> Self {
+        Self {
+            task: Task { name: module.to_owned(), args: args.into(), ..Task::default() },
+            ..Self::default()
+        }
+    }
+
+    /// A module with parameters as a plan has them, or a person: files that they name are here, in the store by
+    /// their hashes or below `root`, templates are rendered over `scope`, and the host gets what it needs.
+    ///
+    /// Modules that only compute (`assert`, `debug`, `set_fact`, …) and `include_vars` have no use for a host and
+    /// are not for a gate. It may block.
+    pub fn prepare(
+        module: &str,
+        input: Value,
+        root: &Path,
+        blobs: &Arc<dyn Blobs>,
+        scope: windlass_expr::Value,
+    ) -> Result<Self, Failure> {
+        let known = find(module).ok_or_else(|| unknown(module))?;
+        let input = match known.spec().name {
+            "template" => rendered(input, scope, blobs.clone(), root)?,
+            _ => input,
+        };
+        let args = known.spec().expand(input).map_err(|problem| crate::failure::params(&[problem]))?;
+        let mut request = Self::new(module, Value::Null);
+        request.task.args = stage::take(known.spec().name, args, root, blobs, &mut request)?.into();
+        Ok(request)
+    }
+
+    /// Under these surroundings. Their folder is one of this machine and means nothing to the host, where
+    /// relative paths begin at the user's home.
+    pub fn around(mut self, around: &Surroundings) -> Self {
+        let task = &mut self.task;
+        (task.check, task.diff) = (around.check, around.diff);
+        task.env = around.environment.clone();
+        task.capture = Some(around.capture as u64);
+        task.timeout_ms = around.deadline.map(|deadline| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
+        });
+        self
+    }
+
+    /// Where its relative paths begin and its commands start, on the host.
+    pub fn cwd(mut self, cwd: impl Into<String>) -> Self {
+        self.task.cwd = Some(cwd.into());
+        self
+    }
+
+    /// A batch goes on if it fails.
+    pub fn lenient(mut self) -> Self {
+        self.task.lenient = true;
+        self
+    }
+
+    /// Tells its live output.
+    pub fn live(mut self) -> Self {
+        self.task.live = true;
+        self
+    }
+
+    /// The reply as it is to be seen here.
+    pub(super) fn shown(src: Option<&str>, mut reply: Reply) -> Reply {
+        if let Some(src) = src
+            && let Some(field) = reply.fields.get_mut("src")
+        {
+            *field = src.into();
+        }
+        reply
+    }
+}
+
+/// There is no such module.
+pub(super) fn unknown(module: &str) -> Failure {
+    Failure::new(Code::UnknownModule, format!("there is no module {module:?}")).permanent()
+}
