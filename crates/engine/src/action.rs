@@ -118,13 +118,20 @@ pub struct Call<'a> {
     pub input: &'a Value,
     /// Whether nothing may be changed.
     pub check: bool,
+    /// Whether it is for this machine.
+    pub local: bool,
     scope: &'a dyn Fn() -> windlass_expr::Value,
 }
 
 impl<'a> Call<'a> {
     /// A call with a way to get what expressions see, which is only taken where it is needed.
-    pub fn new(input: &'a Value, check: bool, scope: &'a dyn Fn() -> windlass_expr::Value) -> Self {
-        Self { input, check, scope }
+    pub fn new(
+        input: &'a Value,
+        check: bool,
+        local: bool,
+        scope: &'a dyn Fn() -> windlass_expr::Value,
+    ) -> Self {
+        Self { input, check, local, scope }
     }
 
     /// What expressions see.

@@ -14,7 +14,8 @@
 //! ```
 //! let mut actions = windlass_engine::Actions::default();
 //! let mut words = windlass_engine::Words::default();
-//! windlass_fleet::actions().try_for_each(|action| actions.add(action))?;
+//! let reach = windlass_fleet::Reach::new(windlass_ssh::Options::new("/root".into(), "root".into()), None);
+//! windlass_fleet::actions(&reach).try_for_each(|action| actions.add(action))?;
 //! words.add(windlass_fleet::words())?;
 //! assert!(actions.get("copy").is_some() && words.get("ansible.builtin.copy").is_some());
 //! # Ok::<(), windlass_engine::Error>(())
@@ -27,6 +28,7 @@ mod failure;
 pub mod inventory;
 mod jinja;
 mod local;
+mod reach;
 pub mod remote;
 mod varfiles;
 mod words;
@@ -38,13 +40,16 @@ use windlass_engine::{Action, StepCompiler};
 pub use action::ModuleAction;
 pub use chosen::Chosen;
 pub use local::{CAPTURE, LocalRunner, Surroundings, THREADS};
+pub use reach::Reach;
 pub use words::ModuleWords;
 
-/// An action for every native module. They share one [`LocalRunner`], and so one bound on threads.
-pub fn actions() -> impl Iterator<Item = Arc<dyn Action>> {
-    let runner = LocalRunner::new();
-    windlass_gate::all()
-        .map(move |module| Arc::new(ModuleAction::new(module, runner.clone())) as Arc<dyn Action>)
+/// An action for every native module. They share one [`LocalRunner`], and so one bound on threads, and one way
+/// to other hosts.
+pub fn actions(reach: &Reach) -> impl Iterator<Item = Arc<dyn Action>> {
+    let (runner, reach) = (LocalRunner::new(), reach.clone());
+    windlass_gate::all().map(move |module| {
+        Arc::new(ModuleAction::new(module, runner.clone(), reach.clone())) as Arc<dyn Action>
+    })
 }
 
 /// The words of every native module.

@@ -235,6 +235,8 @@ codes! {
     BecomeUnable = "WL0726",
     /// The gate on a host speaks another version of the protocol.
     GateVersion = "WL0727",
+    /// A host could not be reached.
+    Unreachable = "WL0728",
     /// A file is no exported run, or not a whole one.
     NotPortable = "WL0730",
     /// A later version exported the run.

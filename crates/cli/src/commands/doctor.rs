@@ -146,7 +146,7 @@ fn state(app: &App, repair: bool) -> Vec<Check> {
     match Store::open(&scope.state) {
         Ok(store) => {
             checks.push(runs(&store));
-            checks.push(leftovers(&store, repair));
+            checks.push(leftovers(&store, repair, app));
             checks.push(integrity(&store, repair));
         }
         Err(error) => {
@@ -194,7 +194,7 @@ fn runs(store: &Store) -> Check {
 }
 
 /// What drivers were to take back, and died before they did.
-fn leftovers(store: &Store, repair: bool) -> Check {
+fn leftovers(store: &Store, repair: bool, app: &App) -> Check {
     let bad = |error: Error| Check::new("cleanup", Level::Bad, error.to_string());
     let left = match store.check() {
         Ok(findings) => findings.leftovers,
@@ -204,7 +204,7 @@ fn leftovers(store: &Store, repair: bool) -> Check {
         return Check::new("cleanup", Level::Ok, "nothing is left behind");
     }
     if repair {
-        return taken_back(store, &left).unwrap_or_else(bad);
+        return taken_back(store, &left, app).unwrap_or_else(bad);
     }
     let name = |left: &Leftover| format!("{} of run {}", left.labels.join(", "), left.run);
     let found = format!("left behind: {}", left.iter().map(name).collect::<Vec<_>>().join("; "));
@@ -212,8 +212,8 @@ fn leftovers(store: &Store, repair: bool) -> Check {
         .hint("`windlass doctor --repair` takes it back; so does `windlass resume`, before it goes on")
 }
 
-fn taken_back(store: &Store, left: &[Leftover]) -> Result<Check, Error> {
-    let runtime = compose::runtime(store.clone())?;
+fn taken_back(store: &Store, left: &[Leftover], app: &App) -> Result<Check, Error> {
+    let runtime = compose::runtime(app, store.clone())?;
     let mut report = CleanupReport::default();
     for Leftover { run, .. } in left {
         match drive::block_on(async { Ok(runtime.take_back(run).await?) }) {

@@ -80,7 +80,7 @@ impl Args {
     fn picture(&self, app: &App) -> Result<Picture, Error> {
         if let Some(run) = &self.run {
             let (store, id) = app.find(run)?;
-            let (_, state) = compose::runtime(store)?.load(&id)?;
+            let (_, state) = compose::runtime(app, store)?.load(&id)?;
             return Ok(Picture::of_run(&state, id.as_str()));
         }
         // Without a run there is a file: the arguments say so.

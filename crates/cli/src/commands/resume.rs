@@ -53,7 +53,7 @@ impl Args {
                 }
             },
         };
-        let runtime = compose::runtime(store.clone())?;
+        let runtime = compose::runtime(app, store.clone())?;
         let (stored, state) = runtime.load(&id)?;
         stored.row.check_own()?;
         if !state.status.is_resumable() {
@@ -83,7 +83,7 @@ fn mend_newest(app: &App) -> Result<(), Error> {
     let Some(store) = app.existing_store()? else { return Ok(()) };
     let newest = store.runs(&Filter { limit: Some(1), ..Filter::default() })?;
     if let Some(row) = newest.into_iter().find(|row| row.status.is_finished()) {
-        let (stored, state) = compose::runtime(store.clone())?.load(&row.id)?;
+        let (stored, state) = compose::runtime(app, store.clone())?.load(&row.id)?;
         mend(&store, &stored, &state);
     }
     Ok(())

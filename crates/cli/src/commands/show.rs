@@ -43,7 +43,7 @@ impl Args {
         let standing = Standing {
             applied: applied(&saved, app).map_err(|error| error.to_string()),
             changes: hosts
-                .and_then(|hosts| changed(&saved, caller(hosts)))
+                .and_then(|hosts| changed(&saved, caller(hosts), app))
                 .map_err(|error| error.to_string()),
         };
         if app.json {
@@ -63,8 +63,8 @@ fn applied(saved: &SavedPlan, app: &App) -> Result<Option<RunId>, Error> {
 }
 
 /// What has changed since the plan was made.
-fn changed(saved: &SavedPlan, caller: Caller) -> Result<Vec<Change>, Error> {
-    let runtime = compose::runtime(Store::memory())?;
+fn changed(saved: &SavedPlan, caller: Caller, app: &App) -> Result<Vec<Change>, Error> {
+    let runtime = compose::runtime(app, Store::memory())?;
     drive::block_on(async { Ok(changes(&runtime, saved, caller).await?) })
 }
 

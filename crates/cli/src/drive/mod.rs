@@ -99,7 +99,7 @@ pub(crate) fn apply(app: &App, plan: &SavedPlan, caller: Caller, settings: Setti
 
 /// Makes a plan that can be saved: its steps are asked what they find.
 pub(crate) fn plan(app: &App, request: Request) -> Result<Made, Error> {
-    let (runtime, scope) = (compose::runtime(Store::memory())?, app.scope());
+    let (runtime, scope) = (compose::runtime(app, Store::memory())?, app.scope());
     block_on(async {
         let mut signals = Signals::listen().map_err(Error::Threads)?;
         let work = saved::plan(&runtime, request, Some(&scope));
@@ -108,7 +108,7 @@ pub(crate) fn plan(app: &App, request: Request) -> Result<Made, Error> {
 }
 
 fn go(app: &App, store: Store, mode: Mode, what: What<'_>, settings: Settings) -> Result<Exit, Error> {
-    let runtime = compose::runtime(store)?;
+    let runtime = compose::runtime(app, store)?;
     block_on(async {
         let mut signals = Signals::listen().map_err(Error::Threads)?;
         let reins = Reins::default();

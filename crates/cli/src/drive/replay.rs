@@ -30,7 +30,7 @@ pub(crate) enum Pace {
 /// Shows how a run went, from its first record to its last.
 pub(crate) fn replay(app: &App, name: &str, pace: Pace) -> Result<Exit, Error> {
     let (store, id) = app.find(name)?;
-    let (stored, state) = compose::runtime(store.clone())?.load(&id)?;
+    let (stored, state) = compose::runtime(app, store.clone())?.load(&id)?;
     let flag = |name: &str| stored.options.get(name).and_then(serde_json::Value::as_bool) == Some(true);
     let mode = Mode { check: flag("check"), diff: flag("diff") };
     let meta = RunMeta::new(id.clone(), &stored.row.invoker, stored.row.digest.clone());

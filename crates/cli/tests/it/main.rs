@@ -13,6 +13,7 @@ mod e2e_secrets;
 mod e2e_signals;
 mod e2e_support;
 mod e2e_sweeps;
+mod fleet;
 mod hosts;
 mod inventory;
 mod lookups;

@@ -104,7 +104,9 @@ impl Dispatcher {
         let target = this.target(key, step, &make)?;
         let action = this.config.actions.get(&step.action).cloned();
         let reserved = match &action {
-            Some(action) => action.estimate(&Call::new(&input, this.config.mode.check, &make))?,
+            Some(action) => {
+                action.estimate(&Call::new(&input, this.config.mode.check, target.local, &make))?
+            }
             None => None,
         };
         if let (Some(wanted), Some(budget)) = (&reserved, &this.plan.policy.budget)
@@ -166,9 +168,12 @@ impl Dispatcher {
         };
         if action.effect() == Effect::None {
             let scope = || prepared.scope.clone();
-            if let Some(result) =
-                action.immediate(&Call::new(&prepared.input, self.config.mode.check, &scope))
-            {
+            if let Some(result) = action.immediate(&Call::new(
+                &prepared.input,
+                self.config.mode.check,
+                prepared.target.local,
+                &scope,
+            )) {
                 return if self.judge(key, at, result) { Pace::On } else { Pace::Wait };
             }
         }

@@ -2,6 +2,7 @@
 
 mod bare;
 mod copy;
+mod far;
 mod long;
 mod output;
 mod script;
@@ -15,27 +16,38 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use windlass_engine::{
-    Action, ActionFuture, BeforeFuture, Blobs, Call, Effect, Output, Progress as Live, StepContext, Stream,
+    Action, ActionFuture, AllFuture, BeforeFuture, Blobs, Call, Effect, Output, Progress as Live,
+    StepContext, Stream, Target, Tell,
 };
 use windlass_gate::{Cancel, Context, Module, Progress, Reply, Silent};
 use windlass_model::Failure;
 
 use crate::local::{CAPTURE, LocalRunner, Surroundings, call};
+use crate::reach::{Reach, becomes};
 
 /// Modules that only compute, and so are done by the dispatcher itself. Others may have no effect either
 /// (`stat`, `wait_for`), and still wait for a disk or for a clock.
 const IMMEDIATE: [&str; 5] = ["assert", "debug", "fail", "ping", "set_fact"];
 
+/// Modules that are the controller's work, whichever host they are for.
+const HERE: [&str; 6] = ["assert", "debug", "fail", "include_vars", "pause", "set_fact"];
+
 /// A native module as an action.
 pub struct ModuleAction {
     module: &'static dyn Module,
     runner: LocalRunner,
+    reach: Reach,
 }
 
 impl ModuleAction {
-    /// An action that runs `module` by `runner`.
-    pub fn new(module: &'static dyn Module, runner: LocalRunner) -> Self {
-        Self { module, runner }
+    /// An action that runs `module` by `runner`, and on other hosts through gates.
+    pub fn new(module: &'static dyn Module, runner: LocalRunner, reach: Reach) -> Self {
+        Self { module, runner, reach }
+    }
+
+    /// Whether it is done through a gate there: on another host, or here as another user.
+    fn is_far(&self, target: &Target) -> bool {
+        !HERE.contains(&self.name()) && (!target.local || becomes(target))
     }
 }
 
@@ -58,10 +70,19 @@ impl Action for ModuleAction {
     }
 
     fn immediate(&self, step: &Call<'_>) -> Option<Result<Output, Failure>> {
-        IMMEDIATE.contains(&self.name()).then(|| {
+        let here = step.local || HERE.contains(&self.name());
+        (here && IMMEDIATE.contains(&self.name())).then(|| {
             let reply = compute(self.module, step.input.clone(), step.check, || step.scope());
             output::of(self.module.spec(), reply)
         })
+    }
+
+    fn goes_along(&self, target: &Target) -> bool {
+        self.is_far(target)
+    }
+
+    fn run_all<'a>(&'a self, steps: Vec<(Arc<dyn Action>, StepContext)>, tell: Tell) -> AllFuture<'a> {
+        Box::pin(far::run_all(&self.reach, steps, tell))
     }
 
     fn undoes(&self) -> bool {
@@ -69,14 +90,23 @@ impl Action for ModuleAction {
     }
 
     fn before<'a>(&'a self, step: &'a StepContext) -> BeforeFuture<'a> {
+        if self.is_far(&step.target) {
+            return Box::pin(async { Err(far::cannot_undo()) });
+        }
         Box::pin(undo::before(self, step))
     }
 
     fn undo<'a>(&'a self, step: StepContext, before: Arc<Value>) -> ActionFuture<'a> {
+        if self.is_far(&step.target) {
+            return Box::pin(async { Err(far::cannot_undo()) });
+        }
         Box::pin(undo::undo(self, step, before))
     }
 
     fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a> {
+        if self.is_far(&step.target) {
+            return Box::pin(far::run(&self.reach, self.module, step));
+        }
         Box::pin(async move {
             let module = self.module;
             let work = Work { input: step.input, scope: step.scope, blobs: step.blobs };

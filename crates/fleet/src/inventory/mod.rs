@@ -44,4 +44,10 @@ pub use group::{Group, Host, Vars};
 pub use loaded::Inventory;
 pub use options::Options;
 pub use pattern::{PatternError, Selection};
+pub(crate) use secret::secrets;
 pub use secret::{MASK, is_secret, masked};
+
+/// The words of a text as a shell would see them.
+pub(crate) fn split(text: &str) -> Result<Vec<String>, &'static str> {
+    Ok(shlex::split(text)?.into_iter().map(|word| word.text).collect())
+}

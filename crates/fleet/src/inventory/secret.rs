@@ -46,6 +46,11 @@ pub fn is_secret(name: &str) -> bool {
     SECRETS.contains(&name) || plugin()
 }
 
+/// The names of Ansible's own secrets.
+pub(crate) fn secrets() -> impl Iterator<Item = &'static str> {
+    SECRETS.iter().copied()
+}
+
 /// The variables with a mask in place of every secret.
 pub fn masked(vars: &Vars) -> Vars {
     let mask = |name: &str, value: &Value| match is_secret(name) && !value.is_null() {

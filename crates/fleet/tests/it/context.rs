@@ -147,10 +147,10 @@ impl World {
         let scope = Scope::from_json(&self.vars);
         let input = render_tree(&compiled.step.input, &scope).unwrap();
         let mut actions = Actions::default();
-        windlass_fleet::actions().try_for_each(|action| actions.add(action)).unwrap();
+        windlass_fleet::actions(&crate::context::reach()).try_for_each(|action| actions.add(action)).unwrap();
         let action: Arc<dyn Action> = actions.get(&compiled.step.action).unwrap().clone();
         let own = || scope.clone();
-        let immediate = action.immediate(&Call::new(&input, self.mode.check, &own));
+        let immediate = action.immediate(&Call::new(&input, self.mode.check, true, &own));
         let blobs = Contents { files: compiled.blobs.clone(), kept: self.kept.clone() };
         let result = action.run(self.context(input, scope.clone(), Arc::new(blobs))).await;
         if let Some(immediate) = immediate {
@@ -216,4 +216,9 @@ pub(crate) fn problems(world: &World, text: &str) -> Vec<String> {
             format!("{name}{line}:{column} {} {}{hint}", problem.code, problem.message)
         })
         .collect()
+}
+
+/// A way to hosts that nothing here goes.
+pub(crate) fn reach() -> windlass_fleet::Reach {
+    windlass_fleet::Reach::new(windlass_ssh::Options::new("/nonexistent".into(), "nobody".into()), None)
 }

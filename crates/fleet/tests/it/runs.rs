@@ -29,8 +29,8 @@ async fn run(runtime: &Runtime, compiled: Compiled) -> Arc<RunState> {
 }
 
 fn runtime() -> Runtime {
-    let builder =
-        windlass_fleet::actions().fold(Runtime::builder(), |builder, action| builder.action(action));
+    let builder = windlass_fleet::actions(&crate::context::reach())
+        .fold(Runtime::builder(), |builder, action| builder.action(action));
     builder.words(windlass_fleet::words()).build().unwrap()
 }
 

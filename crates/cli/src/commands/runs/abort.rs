@@ -51,7 +51,7 @@ impl Args {
 
 /// Another process drives it: that one is told, and its end is waited for.
 fn tell(store: &Store, id: &RunId, app: &App) -> Result<(), Error> {
-    compose::runtime(store.clone())?.post(id, &Command::Abort { by: app.person() })?;
+    compose::runtime(app, store.clone())?.post(id, &Command::Abort { by: app.person() })?;
     let until = Instant::now() + PATIENCE;
     while store.is_driven(id) {
         if Instant::now() > until {
@@ -67,7 +67,7 @@ fn tell(store: &Store, id: &RunId, app: &App) -> Result<(), Error> {
 
 /// Nobody drives it: it is taken up only to be ended.
 fn end(store: Store, id: &RunId, app: &App) -> Result<(), Error> {
-    let runtime = compose::runtime(store)?;
+    let runtime = compose::runtime(app, store)?;
     drive::block_on(async {
         let options =
             RunOptions { commands: vec![Command::Abort { by: app.person() }], ..RunOptions::default() };

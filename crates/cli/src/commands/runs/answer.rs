@@ -62,7 +62,7 @@ impl Reject {
 impl Answer {
     fn give(self, approved: bool, app: &App) -> Result<Exit, Error> {
         let (store, id) = app.find(&self.run)?;
-        let runtime = compose::runtime(store.clone())?;
+        let runtime = compose::runtime(app, store.clone())?;
         let (_, state) = runtime.load(&id)?;
         let at = asking(&state, self.step.as_deref())?;
         let (by, note) = (app.person(), self.note);

@@ -31,7 +31,7 @@ pub(crate) struct Args {
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
         let (store, id) = app.find(&self.run)?;
-        let (_, state) = compose::runtime(store.clone())?.load(&id)?;
+        let (_, state) = compose::runtime(app, store.clone())?.load(&id)?;
         let plan = state.plan();
         let mut attempts = Attempts::default();
         if app.json {

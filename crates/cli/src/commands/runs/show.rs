@@ -24,7 +24,7 @@ pub(crate) struct Args {
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
         let (store, id) = app.find(&self.run)?;
-        let (stored, state) = compose::runtime(store)?.load(&id)?;
+        let (stored, state) = compose::runtime(app, store)?.load(&id)?;
         if app.json {
             let meta = RunMeta::new(id, stored.row.invoker, stored.row.digest);
             app.out.json(&RunView { meta: &meta, state: &state })?;

@@ -29,6 +29,6 @@ pub(crate) struct Args {
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
         let (store, id) = app.find(&self.run)?;
-        drive::undo(app, &compose::runtime(store)?, &id, self.force, Settings::default())
+        drive::undo(app, &compose::runtime(app, store)?, &id, self.force, Settings::default())
     }
 }

@@ -1,0 +1,186 @@
+//! A module on another host, or here as another user: rendered here, done by a gate.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use windlass_engine::{Action, Output, StepContext, Tell};
+use windlass_gate::{Module, Reply, find};
+use windlass_model::{At, Code, Failure};
+
+use super::{Listener, long, output};
+use crate::failure;
+use crate::local::Surroundings;
+use crate::reach::{Lost, Reach};
+use crate::remote::{RemoteRunner, Request, Said};
+
+/// How things were on another host is not kept yet.
+pub(super) fn cannot_undo() -> Failure {
+    let why = "what a step does on another host, or as another user, cannot be taken back";
+    Failure::new(Code::CannotUndo, why).permanent().hint("leave `transaction` out for tasks on other hosts")
+}
+
+/// Does one step.
+pub(super) async fn run(
+    reach: &Reach,
+    module: &'static dyn Module,
+    step: StepContext,
+) -> Result<Output, Failure> {
+    let seen = Seen::of(module, &step);
+    let around = around(&step);
+    let (run, target, cancel) = (step.run.clone(), step.target.clone(), step.cancel.clone());
+    let request = prepare(module, step).await?;
+    let runner = match reach.runner(&run, &target, &cancel).await {
+        Ok(runner) => runner,
+        Err(lost) => return unreached(lost),
+    };
+    let reply = runner.perform(request, &around).await;
+    seen.output(reply)
+}
+
+/// Does several steps, one after another, as one batch.
+pub(super) async fn run_all(reach: &Reach, steps: Vec<(Arc<dyn Action>, StepContext)>, mut tell: Tell) {
+    let Some((_, first)) = steps.first() else { return };
+    let (run, target, cancel) = (first.run.clone(), first.target.clone(), first.cancel.clone());
+    let first = first.at;
+    let (mut requests, mut seen, mut broken) = (Vec::new(), Vec::new(), None);
+    for (action, step) in steps {
+        let at = step.at;
+        let prepared = match find(action.name()) {
+            Some(module) => {
+                let (kept, around) = (Seen::of(module, &step), around(&step));
+                prepare(module, step).await.map(|request| (request.around(&around), kept))
+            }
+            None => Err(Failure::new(Code::UnknownModule, format!("there is no module {}", action.name()))),
+        };
+        match prepared {
+            Ok((request, kept)) => {
+                requests.push(request);
+                seen.push((at, kept));
+            }
+            Err(error) => {
+                // It is told of when those before it are done.
+                broken = Some((at, error));
+                break;
+            }
+        }
+    }
+    if !requests.is_empty() {
+        let runner = match reach.runner(&run, &target, &cancel).await {
+            Ok(runner) => runner,
+            Err(lost) => return tell(first, unreached(lost)),
+        };
+        if !batch(&runner, requests, &seen, &cancel, &mut tell).await {
+            return;
+        }
+    }
+    if let Some((at, error)) = broken {
+        tell(at, Err(error));
+    }
+}
+
+/// True when all of them went well.
+async fn batch(
+    runner: &RemoteRunner,
+    requests: Vec<Request>,
+    seen: &[(At, Seen)],
+    cancel: &tokio_util::sync::CancellationToken,
+    tell: &mut Tell,
+) -> bool {
+    let mut batch = match runner.gate().batch(requests, None).await {
+        Ok(batch) => batch,
+        Err(error) => {
+            tell(seen[0].0, seen[0].1.output(Err(error)));
+            return false;
+        }
+    };
+    let mut given_up = false;
+    loop {
+        let (index, said) = tokio::select! {
+            biased;
+            said = batch.next() => match said {
+                Some(said) => said,
+                None => return true,
+            },
+            () = cancel.cancelled(), if !given_up => {
+                given_up = true;
+                batch.cancel();
+                continue;
+            }
+        };
+        let result = match said {
+            Said::Started => continue,
+            Said::Done(done) => done,
+            Said::Lost(lost) => Err(lost),
+            Said::NotStarted => Err(failure::cancelled()),
+        };
+        let (at, kept) = &seen[index];
+        let output = kept.output(result);
+        let success = output.as_ref().is_ok_and(|output| !output.failed);
+        tell(*at, output);
+        if !success {
+            return false;
+        }
+    }
+}
+
+/// Renders the parameters and finds the files, on a thread where that may take its time.
+async fn prepare(module: &'static dyn Module, step: StepContext) -> Result<Request, Failure> {
+    let name = module.spec().name;
+    let work = move || {
+        let StepContext { input, root, blobs, scope, .. } = step;
+        Request::prepare(name, input, &root, &blobs, scope)
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(failure::cancelled()))
+}
+
+/// The surroundings of a step. One of several has no deadline but a length, which begins with its request.
+fn around(step: &StepContext) -> Surroundings {
+    let limit = step.limit.map(|limit| Instant::now() + limit);
+    Surroundings {
+        check: step.mode.check,
+        diff: step.mode.diff,
+        root: step.root.clone(),
+        environment: step.environment.clone(),
+        cancel: step.cancel.clone(),
+        deadline: step.deadline.or(limit),
+        capture: long::WHOLE,
+        listener: Arc::new(Listener(step.progress.clone())),
+    }
+}
+
+/// What a reply becomes a result with.
+struct Seen {
+    module: &'static dyn Module,
+    scope: windlass_expr::Value,
+    blobs: Arc<dyn windlass_engine::Blobs>,
+}
+
+impl Seen {
+    fn of(module: &'static dyn Module, step: &StepContext) -> Self {
+        Self { module, scope: step.scope.clone(), blobs: step.blobs.clone() }
+    }
+
+    fn output(&self, reply: Result<Reply, Failure>) -> Result<Output, Failure> {
+        match reply {
+            Err(error) if error.code == Code::GateLost => Ok(unreachable(error)),
+            reply => {
+                let reply = reply.map(|reply| long::shorten(reply, &self.scope, &*self.blobs));
+                output::of(self.module.spec(), reply)
+            }
+        }
+    }
+}
+
+fn unreached(lost: Lost) -> Result<Output, Failure> {
+    match lost {
+        Lost::Connection(error) => Ok(unreachable(error)),
+        Lost::Host(error) => Err(error),
+        Lost::Cancelled => Err(failure::cancelled()),
+    }
+}
+
+/// An ordinary result: later steps see it, and a `rescue` may deal with it.
+fn unreachable(error: Failure) -> Output {
+    Output { failed: true, unreachable: true, error: Some(error), ..Output::default() }
+        .with("unreachable", true)
+}

@@ -1,0 +1,172 @@
+//! The way to hosts: a connection and a gate for each, made when they are first needed and kept for the run.
+//!
+//! * [`Reach::runner`] gives the gate of a host and user; those who need the same one wait for one another, and
+//!   nobody else does.
+//! * `endpoint` says what the host's variables mean; `line` is what carries bytes to it.
+
+mod endpoint;
+mod line;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use windlass_engine::Target;
+use windlass_model::{Code, Failure, RunId};
+use windlass_ssh::Client;
+
+use self::endpoint::Way;
+pub(crate) use self::endpoint::becomes;
+use self::line::Line;
+use crate::remote::{Delivery, Gate, Options, RemoteRunner};
+
+/// How often connecting to a host is tried.
+const ATTEMPTS: u32 = 3;
+
+/// How long all attempts together may take: three times ten seconds, and the pauses between.
+const WITHIN: Duration = Duration::from_secs(35);
+
+/// The way to other hosts. Clones share their connections.
+#[derive(Clone)]
+pub struct Reach(Arc<Inner>);
+
+struct Inner {
+    ssh: Client,
+    gates: Option<PathBuf>,
+    delivery: OnceLock<Result<Delivery, String>>,
+    lines: Slots<(RunId, Arc<str>), Line>,
+    runners: Slots<Key, RemoteRunner>,
+}
+
+/// Whose gate it is: a run's, on a host, as a user.
+type Key = (RunId, Arc<str>, Option<(String, String)>);
+
+/// What is made once for each key. The lock of each makes those wait who need the same.
+type Slots<K, V> = Mutex<HashMap<K, Arc<tokio::sync::Mutex<Option<V>>>>>;
+
+impl Reach {
+    /// The way of this user. `gates` is a folder with gates for other architectures (`windlass-gate-ARCH`).
+    pub fn new(ssh: windlass_ssh::Options, gates: Option<PathBuf>) -> Self {
+        let inner = Inner {
+            ssh: Client::new(ssh),
+            gates,
+            delivery: OnceLock::new(),
+            lines: Mutex::default(),
+            runners: Mutex::default(),
+        };
+        Self(Arc::new(inner))
+    }
+
+    /// A runner over the gate of a run's target. The connection is made if there is none, or none any more; the
+    /// gate may still be on its way when this returns, and what goes wrong there is told by its first request.
+    pub(crate) async fn runner(
+        &self,
+        run: &RunId,
+        target: &Target,
+        cancel: &CancellationToken,
+    ) -> Result<RemoteRunner, Lost> {
+        let way = Way::of(target).map_err(Lost::Host)?;
+        let delivery = self.delivery()?;
+        let role = way.role.as_ref().map(|role| (role.method.clone(), role.user.clone()));
+        let slot = slot(&self.0.runners, (run.clone(), target.host.clone(), role));
+        let mut runner = slot.lock().await;
+        if let Some(runner) = runner.as_ref().filter(|runner| runner.gate().error().is_none()) {
+            return Ok(runner.clone());
+        }
+        let wanted = way.role.as_ref().map(endpoint::Role::wanted).transpose().map_err(Lost::Host)?;
+        let command = match &wanted {
+            Some(wanted) => wanted.command(&delivery),
+            None => delivery.command(),
+        };
+        let streams = self.line(run, target, &way, cancel).await?.start(&command).await;
+        let streams = streams.map_err(Lost::Connection)?;
+        let gate = Gate::open(streams, delivery, wanted.as_ref(), Options::default());
+        let made = RemoteRunner::new(gate);
+        *runner = Some(made.clone());
+        Ok(made)
+    }
+
+    /// Ends all gates and connections.
+    pub async fn close(&self) {
+        let runners = std::mem::take(&mut *lock(&self.0.runners));
+        let closing = runners.into_values().map(|slot| async move {
+            if let Some(runner) = slot.lock().await.take() {
+                runner.gate().clone().close().await;
+            }
+        });
+        let closing: Vec<_> = closing.map(tokio::spawn).collect();
+        for close in closing {
+            close.await.ok();
+        }
+        let lines = std::mem::take(&mut *lock(&self.0.lines));
+        for slot in lines.into_values() {
+            if let Some(Line::Ssh(transport)) = slot.lock().await.take() {
+                transport.close().await;
+            }
+        }
+    }
+
+    async fn line(
+        &self,
+        run: &RunId,
+        target: &Target,
+        way: &Way,
+        cancel: &CancellationToken,
+    ) -> Result<Line, Lost> {
+        let slot = slot(&self.0.lines, (run.clone(), target.host.clone()));
+        let mut line = slot.lock().await;
+        if let Some(line) = line.as_ref().filter(|line| line.is_open()) {
+            return Ok(line.clone());
+        }
+        let made = match &way.endpoint {
+            None => Line::Here,
+            Some(endpoint) => {
+                let connected = self.0.ssh.connect_with_retry(endpoint, ATTEMPTS, WITHIN, cancel).await;
+                Line::Ssh(connected.map_err(|error| line::lost(&error))?)
+            }
+        };
+        *line = Some(made.clone());
+        Ok(made)
+    }
+
+    /// The gates that can be sent. Reading them takes a moment, and is put off until a host needs one.
+    fn delivery(&self) -> Result<Delivery, Lost> {
+        let read = || {
+            let gates = windlass_image::gates(self.0.gates.as_deref());
+            gates.map(Delivery::new).map_err(|error| error.to_string())
+        };
+        self.0.delivery.get_or_init(read).clone().map_err(|why| {
+            Lost::Host(
+                Failure::new(Code::NoGate, why)
+                    .permanent()
+                    .hint("WINDLASS_GATE_DIR names a folder with gates"),
+            )
+        })
+    }
+}
+
+impl std::fmt::Debug for Reach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reach").field("gates", &self.0.gates).finish_non_exhaustive()
+    }
+}
+
+/// Why there is no runner.
+pub(crate) enum Lost {
+    /// The host could not be reached.
+    Connection(Failure),
+    /// What is said of the host cannot be.
+    Host(Failure),
+    /// The step was ended first.
+    Cancelled,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn slot<K: std::hash::Hash + Eq, V>(slots: &Slots<K, V>, key: K) -> Arc<tokio::sync::Mutex<Option<V>>> {
+    lock(slots).entry(key).or_default().clone()
+}
