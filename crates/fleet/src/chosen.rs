@@ -28,13 +28,20 @@ impl Chosen {
         &self.inventory
     }
 
-    fn known(&self, name: &str) -> Known {
-        let vars = self.inventory.vars(name);
-        let told = |(name, value): &(&String, &Value)| !is_secret(name) || is_template(value);
-        Known {
-            local: is_local(&vars, name),
-            vars: vars.iter().filter(told).map(|(name, value)| (name.clone(), value.clone())).collect(),
+    /// What is known of a host, and its passwords, named as a run's secrets are.
+    pub(crate) fn parts(inventory: &Inventory, host: &str) -> (Known, Vec<(String, Secret)>) {
+        let vars = inventory.vars(host);
+        let mut known = Known { local: is_local(&vars, host), ..Known::default() };
+        let mut passwords = Vec::new();
+        for (name, value) in vars.iter() {
+            if is_secret(name) && !is_template(value) && !value.is_null() {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                passwords.push((Target::secret_name(host, name), Secret::new(text)));
+            } else {
+                known.vars.insert(name.clone(), value.clone());
+            }
         }
+        (known, passwords)
     }
 }
 
@@ -68,8 +75,11 @@ impl Hosts for Chosen {
     }
 
     fn inventory(&self) -> Kept {
-        let hosts: BTreeMap<Arc<str>, Known> =
-            self.inventory.hosts().map(|host| (host.name().clone(), self.known(host.name()))).collect();
+        let hosts: BTreeMap<Arc<str>, Known> = self
+            .inventory
+            .hosts()
+            .map(|host| (host.name().clone(), Self::parts(&self.inventory, host.name()).0))
+            .collect();
         let members =
             |group| self.inventory.members(group).map(|host| host.name().clone()).collect::<Vec<_>>();
         let groups = self.inventory.groups().map(|group| (group.name().clone(), members(group))).collect();
@@ -86,17 +96,8 @@ impl Hosts for Chosen {
     }
 
     fn passwords(&self) -> Vec<(String, Secret)> {
-        let mut all = Vec::new();
-        for host in self.inventory.hosts() {
-            for (name, value) in self.inventory.vars(host.name()).iter() {
-                let secret = is_secret(name) && !value.is_null() && !is_template(value);
-                if secret {
-                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                    all.push((Target::secret_name(host.name(), name), Secret::new(text)));
-                }
-            }
-        }
-        all
+        let hosts = self.inventory.hosts();
+        hosts.flat_map(|host| Self::parts(&self.inventory, host.name()).1).collect()
     }
 }
 

@@ -24,6 +24,7 @@
 mod action;
 mod blob;
 mod chosen;
+pub mod executor;
 mod failure;
 pub mod inventory;
 mod jinja;

@@ -5,6 +5,7 @@
 mod carried;
 mod commands;
 mod context;
+mod executor;
 mod files;
 mod inventory;
 mod inventory_any;
