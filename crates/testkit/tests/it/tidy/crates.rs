@@ -17,7 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("image", &[]),
     ("fleet", &["gate", "image", "ssh", "engine", "model", "expr", "yaml"]),
     ("flow", &["fleet", "engine", "model", "expr", "yaml"]),
-    ("cli", &["flow", "fleet", "gate", "engine", "store", "model", "expr", "yaml"]),
+    ("cli", &["flow", "fleet", "ssh", "gate", "engine", "store", "model", "expr", "yaml"]),
     ("testkit", &["engine", "store", "model"]),
     ("xtask", &[]),
 ];
