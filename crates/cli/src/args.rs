@@ -7,8 +7,8 @@ use clap::builder::styling::AnsiColor;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    apply, completions, doctor, exec, explain, graph, init, inventory, man, plan, resume, run, runs, schema,
-    show, validate,
+    apply, completions, doctor, exec, explain, gate, graph, init, inventory, man, plan, resume, run, runs,
+    schema, show, validate,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -70,6 +70,7 @@ pub(crate) enum Command {
     Validate(validate::Args),
     Graph(graph::Args),
     Exec(exec::Args),
+    Gate(gate::Args),
     Resume(resume::Args),
     Runs(runs::Args),
     Inventory(inventory::Args),

@@ -35,7 +35,7 @@ pub(crate) fn runtime(app: &App, store: Store) -> Result<Runtime, Error> {
 }
 
 /// The way to other hosts, as the user of this program has it.
-fn reach(app: &App) -> Reach {
+pub(crate) fn reach(app: &App) -> Reach {
     let var = |name: &str| app.env.get(name).filter(|value| !value.is_empty());
     let home = var("HOME").map_or_else(|| "/".into(), PathBuf::from);
     let user = var("USER").or(var("LOGNAME")).cloned().unwrap_or_else(|| "root".into());

@@ -48,14 +48,26 @@ impl Hosts {
         document: Option<&Path>,
         app: &App,
     ) -> Result<Option<Arc<dyn windlass_engine::Hosts>>, Error> {
-        let sources = match (&self.inventory, app.env.get("ANSIBLE_INVENTORY")) {
-            (typed, _) if !typed.is_empty() => typed.clone(),
-            (_, Some(named)) if !named.is_empty() => vec![named.clone()],
-            _ if self.limit.is_some() => return Err(no_inventory()),
-            _ => return Ok(None),
-        };
+        let Some(sources) = self.sources(app)? else { return Ok(None) };
         let beside = document.and_then(Path::parent).map(Path::to_owned);
         Ok(Some(load(sources, self.limit.clone(), beside, app)?))
+    }
+
+    fn sources(&self, app: &App) -> Result<Option<Vec<String>>, Error> {
+        match (&self.inventory, app.env.get("ANSIBLE_INVENTORY")) {
+            (typed, _) if !typed.is_empty() => Ok(Some(typed.clone())),
+            (_, Some(named)) if !named.is_empty() => Ok(Some(vec![named.clone()])),
+            _ if self.limit.is_some() => Err(no_inventory("`--limit` needs an inventory, and there is none")),
+            _ => Ok(None),
+        }
+    }
+
+    /// The inventory that was named, for a command that has no document.
+    pub(super) fn inventory(&self, app: &App) -> Result<Chosen, Error> {
+        match self.sources(app)? {
+            Some(sources) => chosen(sources, self.limit.clone(), None, app),
+            None => Err(no_inventory("hosts are known by an inventory, and there is none")),
+        }
     }
 
     /// As whom steps run, where they do not say.
@@ -68,13 +80,23 @@ impl Hosts {
     }
 }
 
-/// Reads an inventory. Its sources are kept as whole paths, so that it can be read again from elsewhere.
-pub(crate) fn load(
+/// The same as [`chosen`], for a request.
+fn load(
     sources: Vec<String>,
     limit: Option<String>,
     beside: Option<std::path::PathBuf>,
     app: &App,
 ) -> Result<Arc<dyn windlass_engine::Hosts>, Error> {
+    Ok(Arc::new(chosen(sources, limit, beside, app)?))
+}
+
+/// Reads an inventory. Its sources are kept as whole paths, so that it can be read again from elsewhere.
+fn chosen(
+    sources: Vec<String>,
+    limit: Option<String>,
+    beside: Option<std::path::PathBuf>,
+    app: &App,
+) -> Result<Chosen, Error> {
     let whole = |source: String| match source.contains(',') {
         true => source,
         false => app.folder.join(source).to_string_lossy().into_owned(),
@@ -85,7 +107,7 @@ pub(crate) fn load(
     for warning in inventory.warnings().iter() {
         app.ui.warn(&warning.message);
     }
-    Ok(Arc::new(Chosen::new(inventory, sources, limit)))
+    Ok(Chosen::new(inventory, sources, limit))
 }
 
 /// The inventory that a saved plan was made with, read again.
@@ -110,7 +132,6 @@ pub(crate) fn passwords(options: &Value, root: &Path, app: &App) -> Result<Vec<(
     Ok(load(sources, None, Some(root.to_owned()), app)?.passwords())
 }
 
-fn no_inventory() -> Error {
-    Error::told(windlass_model::Code::NoInventory, "`--limit` needs an inventory, and there is none")
-        .hint("give one: `-i hosts.yaml`")
+fn no_inventory(why: &str) -> Error {
+    Error::told(windlass_model::Code::NoInventory, why).hint("give one: `-i hosts.yaml`")
 }

@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod explain;
+pub(crate) mod gate;
 pub(crate) mod graph;
 pub(crate) mod hosts;
 pub(crate) mod init;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command, app: &App) -> Result<Exit, Error> {
         Command::Validate(args) => args.run(app),
         Command::Graph(args) => args.run(app),
         Command::Exec(args) => args.run(app),
+        Command::Gate(args) => args.run(app),
         Command::Resume(args) => args.run(app),
         Command::Runs(args) => args.run(app),
         Command::Inventory(args) => args.run(app),

@@ -154,3 +154,22 @@ fn another_user_is_become_and_a_wrong_password_is_told() {
     let other = env.run(["exec", "-i", "rig.ini", "h1", "command", "id -un"]);
     assert!(other.success().stdout().contains("\npw\n"), "{}", other.stdout());
 }
+
+#[test]
+fn a_gate_that_was_tampered_with_is_replaced_and_cleaning_leaves_nothing_of_ours() {
+    let Some(rig) = Rig::for_test(1) else { return };
+    let env = site(&rig);
+    let host = rig.host(1);
+    let before = host.disk();
+    env.run(["gate", "push", "-i", "rig.ini"]).success();
+    host.exec("printf 'exit 7' > /root/.cache/windlass/windlass-gate-*");
+    env.run(["exec", "-i", "rig.ini", "h1", "ping"]).success();
+    let told = env.run(["gate", "info", "-i", "rig.ini", "--json"]).success().json();
+    let (hash, path) = (told["h1"]["hash"].as_str().unwrap(), told["h1"]["path"].as_str().unwrap());
+    assert!(path.ends_with(hash), "{path}");
+    assert_eq!(host.exec(&format!("sha256sum < {path}")).stdout().split(' ').next(), Some(hash));
+    env.run(["gate", "clean", "-i", "rig.ini"]).success();
+    let left: Vec<_> = host.disk().changes_since(&before);
+    let ours: Vec<_> = left.iter().filter(|path| path.to_string_lossy().contains("windlass")).collect();
+    assert!(ours.is_empty(), "{ours:?}");
+}

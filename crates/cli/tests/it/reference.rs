@@ -39,6 +39,7 @@ const COMMANDS: &[&str] = &[
     "explain",
     "doctor",
     "exec",
+    "gate",
     "completions",
 ];
 

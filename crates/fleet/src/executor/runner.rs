@@ -16,7 +16,7 @@ use windlass_model::{Become, Failure, RunId};
 use crate::inventory::Inventory;
 use crate::local::Surroundings;
 use crate::reach::Lost;
-use crate::{Chosen, LocalRunner, Reach, failure};
+use crate::{Chosen, LocalRunner, Reach};
 
 /// One host of a job.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct Host {
 
 impl Host {
     /// A host of an inventory.
-    pub(super) fn of(inventory: &Inventory, name: &Arc<str>) -> Self {
+    pub fn of(inventory: &Inventory, name: &Arc<str>) -> Self {
         let vars = inventory.vars(name);
         let (known, passwords) = Chosen::parts(inventory, name);
         let layer: Map<String, Value> =
@@ -145,10 +145,7 @@ impl Runner for RemoteHosts {
     ) -> RunFuture<'a, Result<Reply, Failure>> {
         Box::pin(async move {
             let runner = self.reach.runner(&self.run, &host.target, &cancel).await;
-            let runner = runner.map_err(|lost| match lost {
-                Lost::Connection(error) | Lost::Host(error) => error,
-                Lost::Cancelled => failure::cancelled(),
-            })?;
+            let runner = runner.map_err(Lost::failure)?;
             runner.run(&job.module, job.params.clone(), job.around(cancel)).await
         })
     }

@@ -12,8 +12,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 use windlass_engine::Target;
+use windlass_gate::wire::Info;
 use windlass_model::{Code, Failure, RunId};
 use windlass_ssh::Client;
 
@@ -88,6 +90,36 @@ impl Reach {
         Ok(made)
     }
 
+    /// Who the gate of a target is. It is brought there first if it has to be.
+    pub async fn greet(&self, target: &Target, cancel: &CancellationToken) -> Result<Info, Failure> {
+        let runner = self.runner(&errand(), target, cancel).await.map_err(Lost::failure)?;
+        runner.gate().info().await.map_err(|error| error.failure())
+    }
+
+    /// Removes the gates of a target's user from it, and everything else in their folders.
+    pub async fn clean(&self, target: &Target, cancel: &CancellationToken) -> Result<(), Failure> {
+        let way = Way::of(target)?;
+        let line = self.line(&errand(), target, &way, cancel).await.map_err(Lost::failure)?;
+        let streams = line.start(&Delivery::clean()).await?;
+        drop(streams.input);
+        let mut said = Vec::new();
+        // A host that says more than this says something else.
+        let mut output = streams.output.take(64 << 10);
+        let heard = output.read_to_end(&mut said);
+        let lost = |why: String| Failure::new(Code::GateLost, why).transient();
+        tokio::select! {
+            heard = tokio::time::timeout(WITHIN, heard) => match heard {
+                Ok(heard) => drop(heard.map_err(|error| lost(error.to_string()))?),
+                Err(_) => return Err(lost("the host took too long to clean up".into())),
+            },
+            () = cancel.cancelled() => return Err(crate::failure::cancelled()),
+        }
+        match String::from_utf8_lossy(&said).lines().any(|line| line.ends_with(" clean")) {
+            true => Ok(()),
+            false => Err(lost("the host did not say that it cleaned up".into())),
+        }
+    }
+
     /// Ends all gates and connections.
     pub async fn close(&self) {
         let runners = std::mem::take(&mut *lock(&self.0.runners));
@@ -153,6 +185,11 @@ impl std::fmt::Debug for Reach {
     }
 }
 
+/// What is done outside of runs.
+fn errand() -> RunId {
+    RunId::new("errand").expect("the word is a good id")
+}
+
 /// Why there is no runner.
 pub(crate) enum Lost {
     /// The host could not be reached.
@@ -161,6 +198,15 @@ pub(crate) enum Lost {
     Host(Failure),
     /// The step was ended first.
     Cancelled,
+}
+
+impl Lost {
+    pub(crate) fn failure(self) -> Failure {
+        match self {
+            Lost::Connection(error) | Lost::Host(error) => error,
+            Lost::Cancelled => crate::failure::cancelled(),
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
