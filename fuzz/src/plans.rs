@@ -35,7 +35,7 @@ pub fn request() -> Request {
     Request { env: env.map(|(name, value)| (name.into(), value.into())).into(), ..Request::default() }
 }
 
-/// The plans, compiled once. Every other one has two hosts, which no document can say yet.
+/// The plans, compiled once. Every other one has two hosts.
 pub fn plans() -> &'static [Arc<Plan>] {
     static PLANS: LazyLock<Vec<Arc<Plan>>> = LazyLock::new(|| {
         let compiled = DOCUMENTS.iter().enumerate().map(|(n, (name, text))| {
