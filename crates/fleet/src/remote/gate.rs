@@ -80,8 +80,8 @@ pub(super) struct Shared {
     orders: mpsc::UnboundedSender<Write>,
     pub(super) pieces: mpsc::Sender<Vec<u8>>,
     pub(super) uploads: Semaphore,
-    /// The contents that the gate has asked for: it asks for none twice.
-    asked: Mutex<HashSet<String>>,
+    /// The contents that the gate has asked for, with the requests: it asks for none twice for one request.
+    asked: Mutex<HashSet<(u64, String)>>,
     sent: std::sync::atomic::AtomicBool,
     closing: Mutex<Option<Instant>>,
 }
@@ -91,7 +91,7 @@ impl Shared {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn asked(&self) -> MutexGuard<'_, HashSet<String>> {
+    pub(super) fn asked(&self) -> MutexGuard<'_, HashSet<(u64, String)>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

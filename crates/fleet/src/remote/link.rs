@@ -229,8 +229,9 @@ impl Link {
             let source = source.ok_or_else(|| {
                 Error::Rogue(format!("request {id} was not offered the content {sha256:?}"))
             })?;
-            if !asked.insert(sha256.clone()) {
-                return Err(Error::Rogue(format!("it asks twice for the content {sha256}")));
+            // Another request may ask again, for a content that could not be kept the first time.
+            if !asked.insert((id, sha256.clone())) {
+                return Err(Error::Rogue(format!("request {id} asks twice for the content {sha256}")));
             }
             wanted.push((sha256, source));
         }

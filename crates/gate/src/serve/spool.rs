@@ -67,11 +67,13 @@ impl Spool {
         }
     }
 
-    /// Those of the contents that nobody has asked for yet. They count as asked for from now on.
+    /// Those of the contents that nobody has asked for yet, or that could not be had or kept then: a disk may
+    /// have room by now. They count as asked for from now on.
     pub(super) fn missing<'a>(&self, wanted: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let mut contents = lock(&self.contents);
         let mut seen = HashSet::new();
-        let new = wanted.into_iter().filter(|sha256| !contents.contains_key(*sha256) && seen.insert(*sha256));
+        let known = |sha256: &str| matches!(contents.get(sha256), Some(State::Asked | State::Here));
+        let new = wanted.into_iter().filter(|sha256| !known(sha256) && seen.insert(*sha256));
         let new: Vec<String> = new.map(str::to_owned).collect();
         contents.extend(new.iter().map(|sha256| (sha256.clone(), State::Asked)));
         new
@@ -134,7 +136,7 @@ impl Spool {
         if incoming.taken + bytes.len() as u64 > incoming.size {
             let message = format!("transfer {transfer} has more than the {} bytes announced", incoming.size);
             let incoming = transfers.remove(&transfer).expect("it was just there");
-            self.lacking(&incoming.sha256, message.clone());
+            self.discard(incoming.file, &incoming.sha256, message.clone());
             return Err(message);
         }
         incoming.taken += bytes.len() as u64;
@@ -142,8 +144,8 @@ impl Spool {
         if let Some((file, _)) = &mut incoming.file
             && let Err(error) = file.write_all(bytes)
         {
-            self.lacking(&incoming.sha256, format!("a content could not be kept on the host: {error}"));
-            incoming.file = None;
+            let why = format!("a content could not be kept on the host: {error}");
+            self.discard(incoming.file.take(), &incoming.sha256, why);
         }
         let taken = incoming.taken;
         if taken == incoming.size {
@@ -177,14 +179,22 @@ impl Spool {
         }
     }
 
+    /// Gives up a content that came, and the room that it took.
+    fn discard(&self, file: Option<(File, PathBuf)>, sha256: &str, why: String) {
+        if let Some((_, path)) = file {
+            let _ = fs::remove_file(path);
+        }
+        self.lacking(sha256, why);
+    }
+
     fn finish(&self, incoming: Incoming) {
         let Some((file, path)) = incoming.file else { return };
-        drop(file);
         let found = crate::fsops::sum::hex(&incoming.digest.finalize());
         if found != incoming.sha256 {
             let why = format!("a content arrived with the hash {found} in place of {}", incoming.sha256);
-            return self.lacking(&incoming.sha256, why);
+            return self.discard(Some((file, path)), &incoming.sha256, why);
         }
+        drop(file);
         match fs::rename(&path, path.with_file_name(&incoming.sha256)) {
             Ok(()) => {
                 lock(&self.contents).insert(incoming.sha256, State::Here);

@@ -177,6 +177,15 @@ fn wrong_contents_fail_what_stands_on_them_and_nothing_else() {
     need(&mut peer);
     peer.send(&Order::Lack { sha256: sha256(b"never"), message: "the store has lost it".into() });
     failed(peer.fault(), 3, "the store has lost it");
+    // Another request asks again: what was missing then may be there now.
+    peer.send(&Order::Module(file(4, b"never", json!({"dest": "late"}))));
+    assert_eq!(need(&mut peer), [sha256(b"never")]);
+    put(&mut peer, 4, b"never");
+    assert_eq!(peer.reply().1["changed"], true);
+    let names = fs::read_dir(dir.path().join("private")).unwrap().flatten();
+    let spool = names.map(|entry| entry.path()).find(|path| path.is_dir()).unwrap();
+    let kept: Vec<_> = fs::read_dir(spool).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(kept, [sha256(b"never").as_str()], "what came wrong takes no room");
     for (order, said) in [
         (Order::Put { transfer: 5, sha256: "../../etc/passwd".into(), size: 1 }, "no hash"),
         (Order::Put { transfer: 5, sha256: "A".repeat(64), size: 1 }, "no hash"),
