@@ -66,7 +66,6 @@ pub(super) static SPEC: Spec = Spec {
     check: Check::Predicts,
     rules: &[
         Rule::Exclusive(&["deb", "name", "upgrade"]),
-        Rule::OneOf(&["autoremove", "autoclean", "clean", "deb", "name", "update_cache", "cache_valid_time", "upgrade"]),
     ],
 };
 
@@ -85,7 +84,8 @@ pub(super) fn run(args: &Args, cx: &Context<'_>) -> Result<Reply, Error> {
     let call = Call { args, cx };
     let names: Vec<&str> = args.strs("name").into_iter().map(str::trim).filter(|name| !name.is_empty()).collect();
     let upgrade = Some(args.str("upgrade")).filter(|mode| *mode != "no" && !mode.is_empty());
-    let nothing_more = names.is_empty() && upgrade.is_none() && !args.has("deb");
+    let fixed = args.str("state") == "fixed";
+    let nothing_more = names.is_empty() && upgrade.is_none() && !args.has("deb") && !fixed;
     let mut cleaned = None;
     if args.bool("clean") {
         cleaned = Some(call.clean()?);
@@ -104,6 +104,8 @@ pub(super) fn run(args: &Args, cx: &Context<'_>) -> Result<Reply, Error> {
         deb::install(&call, files)?
     } else if names.contains(&"*") {
         everything(&call, &names)?
+    } else if names.is_empty() && fixed {
+        call.install(Vec::new(), "install")?
     } else if names.is_empty() {
         call.tidy()?
     } else {

@@ -104,6 +104,10 @@ pub(super) fn wanted(call: &Call<'_>, wishes: &[Wish]) -> Result<Vec<String>, Er
     for wish in wishes {
         let now = version_of(&there, wish);
         if now.is_none() && call.args.bool("only_upgrade") {
+            // It is left alone, but a name that nobody knows is a mistake.
+            if offers.get(&wish.name).is_none_or(|offer| offer.versions.is_empty()) {
+                provided(call, &wish.name)?;
+            }
             continue;
         }
         words.extend(word(call, wish, now, offers.get(&wish.name), latest)?);

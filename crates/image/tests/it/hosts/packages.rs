@@ -114,6 +114,12 @@ fn everything_can_be_upgraded() {
     let Some(mut guest) = guest() else { return };
     guest.run("apt", json!({"name": "demo=1.0-1", "update_cache": true})).changed();
     guest.stays("apt", json!({"name": "lib", "only_upgrade": true}));
+    let why = guest.fails("apt", json!({"name": "nothing", "only_upgrade": true}));
+    assert_eq!(why, "No package matching 'nothing' is available");
+    // A package without what it needs is broken, and can be fixed.
+    guest.sh("dpkg --force-depends -i /repo/app_1.deb");
+    guest.changes("apt", json!({"state": "fixed"}));
+    guest.sh("apt-get check");
     guest.changes("apt", json!({"upgrade": "dist"}));
     assert_eq!(guest.sh(VERSION), "installed 1.1-1");
     guest.stays("apt", json!({"name": "*", "state": "latest"}));
