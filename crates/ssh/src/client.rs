@@ -91,6 +91,7 @@ impl Client {
     pub async fn connect(&self, endpoint: &Endpoint) -> Result<Arc<dyn Transport>, Error> {
         endpoint.check()?;
         let shared = &*self.shared;
+        let endpoint = &endpoint.at_home(&shared.options.home);
         let plan = match shared.road(endpoint).await? {
             Road::InProcess(plan) => *plan,
             Road::Program(reason) => return shared.program(endpoint, &reason).await,
@@ -113,7 +114,7 @@ impl Client {
     /// Where names are refused, or the configuration cannot be read.
     pub async fn choice(&self, endpoint: &Endpoint) -> Result<Choice, Error> {
         endpoint.check()?;
-        Ok(match self.shared.road(endpoint).await? {
+        Ok(match self.shared.road(&endpoint.at_home(&self.shared.options.home)).await? {
             Road::InProcess(_) => Choice::InProcess,
             Road::Program(reason) => Choice::Program(reason.why),
         })

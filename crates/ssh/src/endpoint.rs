@@ -1,6 +1,6 @@
 //! Where to connect, as the inventory says it, and which names are refused before anything is started.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::{Error, Secret};
@@ -55,6 +55,15 @@ impl Endpoint {
             host_key_checking: HostKeys::Strict,
             connect_timeout: Duration::from_secs(10),
         }
+    }
+
+    /// The same, with `~/` of its key files made out.
+    pub(crate) fn at_home(&self, home: &Path) -> Self {
+        let made_out = |file: &PathBuf| match file.strip_prefix("~") {
+            Ok(rest) => home.join(rest),
+            Err(_) => file.clone(),
+        };
+        Self { identity_files: self.identity_files.iter().map(made_out).collect(), ..self.clone() }
     }
 
     /// Refuses what could be read as an option or by a shell.
@@ -159,6 +168,16 @@ mod tests {
         {
             assert!(check_user(user).is_err(), "{user:?}");
         }
+    }
+
+    #[test]
+    fn key_files_may_lie_at_home() {
+        let endpoint = Endpoint {
+            identity_files: vec!["~/k".into(), "/k".into(), "~bob/k".into()],
+            ..Endpoint::new("a")
+        };
+        let files = endpoint.at_home(Path::new("/home/ann")).identity_files;
+        assert_eq!(files, [Path::new("/home/ann/k"), Path::new("/k"), Path::new("~bob/k")]);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::{BoxFuture, Secret};
 
-/// Asks for the passphrase of a key file; nothing means that there is none to be had.
+/// Asks for the passphrase of a key file; nothing means that there is none to be had. A server waits meanwhile,
+/// no longer than [`Options::auth_timeout`]; another attempt finds the answer.
 pub type Passphrase = Arc<dyn Fn(&Path) -> BoxFuture<'static, Option<Secret>> + Send + Sync>;
 
 /// What a [`crate::Client`] needs to know.

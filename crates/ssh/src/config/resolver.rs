@@ -124,12 +124,21 @@ impl Resolver {
             .map_err(|_| Error::Config(format!("`{program} -G` did not end within {PATIENCE:?}")))?
             .map_err(|e| Error::Program(format!("cannot start {program} to read the configuration: {e}")))?;
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let said = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
+            let said = told(&String::from_utf8_lossy(&output.stderr));
             return Err(Error::Config(format!("`{program} -G` failed: {said}")));
         }
         Ok(Arc::new(Dump::parse(&String::from_utf8_lossy(&output.stdout))))
     }
+}
+
+/// What the program says, on one line, without what it says every time.
+fn told(said: &str) -> String {
+    let idle = |line: &&str| {
+        !line.is_empty() && !line.starts_with("Pseudo-terminal") && !line.starts_with("Warning:")
+    };
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(idle).collect();
+    let told: String = lines.join("; ").chars().filter(|c| !c.is_control()).take(600).collect();
+    if told.is_empty() { "it says nothing".into() } else { told }
 }
 
 /// Whether an answer for the stand-in holds for any host: its name is nowhere but where a host's name belongs,

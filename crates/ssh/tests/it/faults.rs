@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
-use windlass_ssh::{Endpoint, Error};
+use windlass_ssh::{Client, Endpoint, Error, Options};
 
 use crate::sshd::{Site, Sshd, dead_port, fails, output, works};
 
@@ -127,4 +127,19 @@ async fn a_name_without_an_address_is_told() {
     let site = Site::with_key();
     let error = fails(&site.client(), &Endpoint::new("no-such-host.windlass.invalid")).await;
     assert!(error.to_string().starts_with("cannot resolve no-such-host.windlass.invalid: "), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_no_longer_answers_is_given_up() {
+    let site = Site::with_key();
+    let sshd = Sshd::known(&site, "");
+    let options = Options { keepalive: Duration::from_millis(200), ..site.options() };
+    let transport = works(&Client::new(options), &sshd.endpoint()).await;
+    let mut channel = transport.exec("echo begun; sleep 60").await.expect("it starts");
+    channel.stdout.read_exact(&mut [0; 6]).await.expect("it runs");
+    sshd.freeze_connections();
+    let begun = Instant::now();
+    let error = output(channel).await.2.expect_err("nobody knows how it ended");
+    assert!(matches!(error, Error::Lost { .. }), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
 }

@@ -1,6 +1,7 @@
 //! Everything against real `sshd`s on this machine: keys, host keys, ways, streams, faults.
 
 mod auth;
+mod config;
 mod faults;
 mod hosts;
 mod jumps;

@@ -216,7 +216,7 @@ impl Sshd {
     /// Ends the server and everything that it started for connections.
     pub(crate) fn stop(&mut self) {
         for child in descendants(self.child.id()) {
-            let _ = Command::new("kill").args(["-9", &child.to_string()]).status();
+            let _ = Command::new("kill").args(["-9", &child.to_string()]).stderr(Stdio::null()).status();
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -224,10 +224,20 @@ impl Sshd {
 
     /// Kills the processes that serve connections; the server itself stays.
     pub(crate) fn cut_connections(&self) {
+        self.signal_connections("-KILL");
+    }
+
+    /// Stops those processes: nobody answers any more, and nobody says so.
+    pub(crate) fn freeze_connections(&self) {
+        self.signal_connections("-STOP");
+    }
+
+    fn signal_connections(&self, signal: &str) {
         let children = descendants(self.child.id());
-        assert!(!children.is_empty(), "there is a connection to cut");
+        assert!(!children.is_empty(), "there is a connection");
         for child in children {
-            let _ = Command::new("kill").args(["-9", &child.to_string()]).status();
+            // One may have ended by the end of another.
+            let _ = Command::new("kill").args([signal, &child.to_string()]).stderr(Stdio::null()).status();
         }
     }
 }
