@@ -10,6 +10,8 @@ mod config;
 mod dial;
 mod endpoint;
 mod error;
+#[doc(hidden)]
+pub mod hostile;
 mod interest;
 mod known;
 mod options;

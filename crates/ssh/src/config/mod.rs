@@ -10,4 +10,4 @@ mod tokens;
 pub(crate) use args::check_args;
 pub(crate) use dump::Dump;
 pub(crate) use resolver::{Resolved, Resolver};
-pub(crate) use settings::{Agent, Family, Hop, Method, Settings};
+pub(crate) use settings::{Agent, Family, Hop, Method, Settings, read_hops};

@@ -137,7 +137,7 @@ impl Settings {
         };
         let user = dump.some("user").unwrap_or(&options.user).to_owned();
         check_user(&user)?;
-        let jumps = dump.some("proxyjump").map_or(Ok(Vec::new()), hops)?;
+        let jumps = dump.some("proxyjump").map_or(Ok(Vec::new()), read_hops)?;
         let alias = dump.some("hostkeyalias");
         let tokens = Tokens {
             host: host.clone(),
@@ -255,7 +255,7 @@ impl Algorithms {
 }
 
 /// Reads `ProxyJump`: `[user@]host[:port]`, `[user@][v6]:port` and `ssh://` forms, with commas in between.
-fn hops(text: &str) -> Result<Vec<Hop>, Error> {
+pub(crate) fn read_hops(text: &str) -> Result<Vec<Hop>, Error> {
     text.split(',').map(|word| hop(word.trim())).collect()
 }
 

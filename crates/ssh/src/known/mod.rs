@@ -9,7 +9,7 @@ mod store;
 pub(crate) use judge::{Identity, Verdict, judge};
 pub use line::Place;
 pub(crate) use pattern::matches as pattern_matches;
-pub(crate) use store::{Known, Store};
+pub(crate) use store::{Known, Store, check_file};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;

@@ -94,6 +94,20 @@ impl Store {
     }
 }
 
+/// Searches a file for a name by its index, and line by line: the same must come out.
+///
+/// # Panics
+/// Where it does not.
+pub(crate) fn check_file(text: &str, name: &str) {
+    let name = name.to_ascii_lowercase();
+    let file = File::parse(text, Path::new("known_hosts"));
+    let mut found: Vec<usize> = file.lines_for(&name).map(|line| line.place.line).collect();
+    found.sort_unstable();
+    found.dedup();
+    let each = file.lines.iter().filter(|line| line.hosts.match_name(&name));
+    assert_eq!(found, each.map(|line| line.place.line).collect::<Vec<_>>(), "{name:?} in {text:?}");
+}
+
 fn is_absent(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
