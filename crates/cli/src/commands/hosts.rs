@@ -56,7 +56,7 @@ impl Hosts {
     fn sources(&self, app: &App) -> Result<Option<Vec<String>>, Error> {
         match (&self.inventory, app.env.get("ANSIBLE_INVENTORY")) {
             (typed, _) if !typed.is_empty() => Ok(Some(typed.clone())),
-            (_, Some(named)) if !named.is_empty() => Ok(Some(vec![named.clone()])),
+            (_, Some(named)) if !named.is_empty() => Ok(Some(Options::new(&app.folder).sources(named))),
             _ if self.limit.is_some() => Err(no_inventory("`--limit` needs an inventory, and there is none")),
             _ => Ok(None),
         }

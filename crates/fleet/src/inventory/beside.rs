@@ -10,6 +10,7 @@ use windlass_yaml::{Kind, parse_data, read_file};
 
 use super::draft::{Draft, shown};
 use super::files::Files;
+use super::options::Options;
 use super::source::{VAULT_HINT, limits};
 
 /// Folders inside of each other; a link back to a folder above would go round for ever.
@@ -26,10 +27,10 @@ pub(super) struct Beside {
 }
 
 /// Reads the files of `folder` for all groups and hosts; problems are noted in the draft.
-pub(super) fn read(draft: &mut Draft, files: &mut Files, folder: &Path) -> Beside {
+pub(super) fn read(draft: &mut Draft, files: &mut Files, folder: &Path, options: &Options) -> Beside {
     let groups = draft.groups.iter().map(|group| group.name.to_string()).collect();
     let hosts = draft.hosts.iter().map(|host| host.name.to_string()).collect();
-    let mut reader = Reader { draft, files };
+    let mut reader = Reader { draft, files, options };
     Beside {
         groups: reader.all(&folder.join("group_vars"), groups),
         hosts: reader.all(&folder.join("host_vars"), hosts),
@@ -39,6 +40,7 @@ pub(super) fn read(draft: &mut Draft, files: &mut Files, folder: &Path) -> Besid
 struct Reader<'d> {
     draft: &'d mut Draft,
     files: &'d mut Files,
+    options: &'d Options,
 }
 
 impl Reader<'_> {
@@ -125,7 +127,7 @@ impl Reader<'_> {
     }
 
     fn file(&mut self, path: &Path) -> Result<Map<String, Value>, Diagnostics> {
-        let source = read_file(path, &path.to_string_lossy(), &limits())?;
+        let source = read_file(path, &self.options.shown(path), &limits())?;
         self.files.add(path, source.text.as_bytes());
         if source.text.starts_with("$ANSIBLE_VAULT;") {
             let place = Location { source: source.clone(), span: Span::default() };

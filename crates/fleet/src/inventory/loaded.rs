@@ -61,7 +61,8 @@ impl Inventory {
         let (mut draft, mut files) = (reader.draft, reader.files);
         draft.reconcile();
         folders.extend(options.beside.clone());
-        let beside = folders.iter().map(|folder| beside::read(&mut draft, &mut files, folder)).collect();
+        let beside =
+            folders.iter().map(|folder| beside::read(&mut draft, &mut files, folder, options)).collect();
         finish(draft, files, beside, options.folder.clone())
     }
 

@@ -47,6 +47,7 @@ impl<'o> Sources<'o> {
             self.list(named);
             return None;
         }
+        let named = &self.options.shown(Path::new(named));
         match fs::metadata(&path) {
             Ok(meta) if meta.is_dir() => {
                 self.folder(&path, named, 0);

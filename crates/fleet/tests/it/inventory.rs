@@ -483,6 +483,29 @@ fn the_document_s_own_folder_wins_over_the_inventory_s() {
 }
 
 #[test]
+fn the_environment_names_paths_or_hosts() {
+    let folder = folder(&[("a.ini", "a\n"), ("b", "b\n")]);
+    let options = Options::new(folder.path());
+    assert_eq!(options.sources("a.ini,b"), ["a.ini", "b"]);
+    assert_eq!(options.sources("a.ini, "), ["a.ini"]);
+    assert_eq!(options.sources("web1,web2,"), ["web1,web2,"]);
+    assert_eq!(options.sources("nowhere"), ["nowhere"]);
+    assert!(options.sources(" , ").is_empty());
+}
+
+#[test]
+fn paths_in_the_folder_are_shown_from_there() {
+    let folder = folder(&[("h.ini", "w1 x\n"), ("group_vars/all.yml", "[1]\n")]);
+    let whole = folder.path().join("h.ini").to_string_lossy().into_owned();
+    let problems = Inventory::load(&[whole], &Options::new(folder.path())).unwrap_err();
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    assert!(
+        lines[0].starts_with("group_vars/all.yml:1:1: ") && lines[1].starts_with("h.ini:1:4: "),
+        "{lines:#?}"
+    );
+}
+
+#[test]
 fn this_machine_is_there_without_being_named() {
     let inventory = Inventory::localhost();
     assert_eq!(inventory.hosts().count(), 0);

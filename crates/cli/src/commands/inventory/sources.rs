@@ -21,26 +21,22 @@ pub(super) struct Sources {
 impl Sources {
     /// Reads them all. What is odd in them is told.
     pub(super) fn load(&self, app: &App) -> Result<Inventory, Error> {
+        let options = Options::new(&app.folder);
         let sources = match self.inventory.is_empty() {
             false => self.inventory.clone(),
-            true => from_env(app),
+            true => app.env.get("ANSIBLE_INVENTORY").map(|named| options.sources(named)).unwrap_or_default(),
         };
         if sources.is_empty() {
             let told = Error::told(Code::UnreadInventory, "no inventory is named");
             return Err(told.hint("name one: `-i hosts.yaml`, or `-i web1,web2,` for a list of hosts"));
         }
-        let inventory = Inventory::load(&sources, &Options::new(&app.folder))?;
+        let inventory = Inventory::load(&sources, &options)?;
         for warning in inventory.warnings().iter() {
             let place = warning.location.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
             app.ui.warn(&format!("{place}{}", warning.message));
         }
         Ok(inventory)
     }
-}
-
-fn from_env(app: &App) -> Vec<String> {
-    let named = app.env.get("ANSIBLE_INVENTORY").map(String::as_str).unwrap_or_default();
-    named.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 /// What of an inventory is shown.
