@@ -17,7 +17,7 @@ fn refused(bytes: &[u8]) -> Diagnostics {
     fs::write(&path, bytes).expect("it can be written");
     let start = Instant::now();
     let problems = load(&path);
-    assert!(start.elapsed() < Duration::from_secs(1), "it took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "it took {:?}", start.elapsed());
     problems
 }
 
@@ -75,7 +75,7 @@ fn a_deep_expression_is_told_where_it_stands() {
     let text = format!("workflow: x\ntasks:\n  - {{ id: a, run: x, when: '{deep}' }}\n");
     let start = Instant::now();
     let problems = crate::setup::problems(&text);
-    assert!(start.elapsed() < Duration::from_secs(1));
+    assert!(start.elapsed() < Duration::from_secs(10));
     assert!(problems.to_string().starts_with("flow.yaml:3:"), "{problems}");
 }
 
