@@ -10,6 +10,7 @@ mod report;
 mod run;
 #[cfg(test)]
 mod tests;
+mod totals;
 mod trace;
 mod view;
 
@@ -18,6 +19,7 @@ pub use output::{last_result, task_output};
 pub use plan::{PlanView, plan_view};
 pub use report::{ErrorReport, error_report, last_lines};
 pub use run::{RunView, TaskState, attempts, changed, run_state, step_word, task_state, usage};
+pub use totals::{Totals, totals};
 pub use trace::Trace;
 
 use crate::{BlobId, RunId};

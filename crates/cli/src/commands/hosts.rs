@@ -105,7 +105,7 @@ fn chosen(
     let beside = beside.map(|folder| app.folder.join(folder));
     let inventory = Inventory::load(&sources, &Options { beside, ..Options::new(&app.folder) })?;
     for warning in inventory.warnings().iter() {
-        app.ui.warn(&warning.message);
+        app.ui.warn(&warning.to_string());
     }
     Ok(Chosen::new(inventory, sources, limit))
 }

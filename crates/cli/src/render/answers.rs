@@ -62,7 +62,9 @@ fn streams(result: &Value) -> String {
 /// What another module said, without what the head of the block says already.
 fn fields(result: &Value) -> String {
     let Value::Object(fields) = result else { return String::new() };
-    let kept = fields.iter().filter(|(name, _)| !matches!(name.as_str(), "changed" | "failed" | "diff"));
+    let kept = fields
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "changed" | "failed" | "unreachable" | "diff"));
     let line = |(name, value): (&String, &Value)| match value {
         Value::String(text) => format!("  {name}: {text}"),
         other => format!("  {name}: {other}"),

@@ -142,6 +142,8 @@ async fn batches_wait_for_each_other_and_a_batch_that_failed_is_the_last() {
         [ok, failed, failed, skipped, skipped, skipped],
         "every host has a result"
     );
+    let totals = windlass_model::projection::totals(&state, 0).unwrap();
+    assert_eq!((totals.successful, totals.failed, totals.skipped, totals.changed), (1, 2, 3, 1));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::output::host_output;
+use super::totals::{Totals, totals};
 use super::view::{Entries, Error, Items, executions, host_count, host_name, step_id};
 use super::{RunMeta, SCHEMA_VERSION};
 use crate::{Approval, At, Phase, RunState, Status, StepRun, TaskEnd, Usage};
@@ -174,6 +175,8 @@ impl Serialize for TaskView<'_> {
             outputs: Outputs<'a>,
             usage: Usage,
             error: Option<Error<'a>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            totals: Option<Totals>,
             steps: T,
         }
         let (state, task) = (self.state, self.task);
@@ -187,6 +190,7 @@ impl Serialize for TaskView<'_> {
             outputs: Outputs(detail.and_then(|d| d.outputs.as_deref())),
             usage: usage(state, task),
             error: detail.and_then(|d| d.error.as_ref()).map(Error::from),
+            totals: totals(state, task),
             steps: Items(|| steps(state, task)),
         }
         .serialize(serializer)
