@@ -1,11 +1,54 @@
 //! The benches, in a release build.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use crate::Chore;
-use crate::cargo::{cargo, go};
+use crate::cargo::{cargo, go, root};
+use crate::{needs, rig};
+
+/// What the peers of a fleet bench are installed by, and what its floors call.
+const NEEDS: &[needs::Need] = &[("python3", "python3"), ("ssh", "openssh-client")];
+
+/// The other tools of a fleet bench. The versions are those that the results in the repository were made with.
+const PEERS: [&str; 3] = ["ansible-core==2.19.14", "mitogen==0.3.54", "pyinfra==3.10.0"];
 
 /// Measures the engine with steps that do nothing.
 pub(crate) fn engine(args: &[&str]) -> Chore {
     go(cargo()
         .args(["run", "--quiet", "--release", "--package", "windlass-testkit", "--bin", "bench-engine", "--"])
         .args(args))
+}
+
+/// Compares with other tools over test hosts. The comparison is written in Python, as the peers are.
+pub(crate) fn fleet(args: &[&str]) -> Chore {
+    needs::programs(NEEDS)?;
+    rig::prepare()?;
+    go(cargo().args(["build", "--release", "--package", "windlass-cli", "--bin", "windlass"]))?;
+    go(cargo().args(["build", "--release", "--package", "windlass-testkit", "--bin", "rig"]))?;
+    let target = target();
+    let peers = peers(&target)?;
+    let mut bench = Command::new("python3");
+    // Python would keep compiled files beside the sources.
+    bench.arg("-B").arg(root().join("bench/fleet/main.py"));
+    for program in ["windlass", "rig"] {
+        bench.arg(format!("--{program}")).arg(target.join("release").join(program));
+    }
+    bench.arg("--venv").arg(peers).arg("--results").arg(root().join("bench/results"));
+    go(bench.args(args))
+}
+
+/// Where cargo builds.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
+}
+
+/// The virtual environment with the peers, made where it is missing.
+fn peers(target: &Path) -> Result<PathBuf, String> {
+    let folder = target.join("bench-peers");
+    if !folder.join("bin/pyinfra").exists() {
+        go(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        go(Command::new(folder.join("bin/pip")).args(["install", "--quiet"]).args(PEERS))?;
+    }
+    Ok(folder)
 }

@@ -25,6 +25,12 @@ Chores:
                     --steps N      steps in each graph (default 100000)
                     --only WORD    only the cases whose name contains WORD
                     --no-save      write no results
+  bench fleet     compare with other tools over test hosts, in turns; installs the others in target/bench-peers
+                    --hosts N,N    how many test hosts (default 1,10)
+                    --work WORDS   which workloads (default ping,cmd10,file10,tmpl10)
+                    --tools WORDS  which tools (default all)
+                    --runs N       how many rounds (default 3)
+                    --no-save      write no results
   rig prepare     make the base of all test hosts where it is missing
   rig up N        boot N test hosts to look around in, until input ends
   rig sweep       take down test hosts whose test was killed
@@ -63,6 +69,7 @@ fn main() -> ExitCode {
         ["rig", rest @ ..] => rig::call(rest),
         ["bless"] => test::bless(),
         ["bench", "engine", rest @ ..] => bench::engine(rest),
+        ["bench", "fleet", rest @ ..] => bench::fleet(rest),
         other => Err(format!("no chore {:?}: `cargo xtask help` lists them", other.join(" "))),
     };
     match chore {
