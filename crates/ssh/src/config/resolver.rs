@@ -53,14 +53,17 @@ impl Resolver {
             let settings = Ok(Settings::plain(endpoint, &self.options, extras));
             return Ok(Resolved { dump: None, settings });
         }
-        let dump = match scope {
-            Scope::PerHost => self.ask(endpoint, None).await?,
-            Scope::Plain | Scope::Shared => match self.ask(endpoint, Some(ANY)).await? {
-                shared if is_any(&shared) => Arc::new(shared.for_endpoint(endpoint)),
-                _ => self.ask(endpoint, None).await?,
-            },
+        let dump = async {
+            Ok(match scope {
+                Scope::PerHost => self.ask(endpoint, None).await?,
+                Scope::Plain | Scope::Shared => match self.ask(endpoint, Some(ANY)).await? {
+                    shared if is_any(&shared) => Arc::new(shared.for_endpoint(endpoint)),
+                    _ => self.ask(endpoint, None).await?,
+                },
+            })
         };
-        let baseline = self.baseline().await?;
+        // Side by side: every connection waits for both.
+        let (dump, baseline) = tokio::try_join!(dump, self.baseline())?;
         let settings = Settings::read(&dump, &baseline, endpoint, &self.options)?;
         Ok(Resolved { dump: Some(dump), settings })
     }
