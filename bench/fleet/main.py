@@ -22,6 +22,9 @@ MEASURES = ("wall_s", "controller_cpu_s", "hosts_cpu_s")
 def main():
     options = arguments()
     group = hosts.controller_group()
+    for name in [name for name in options.tools if not tools.there(name, options.venv)]:
+        print(f"bench: {name} could not be installed and is left out")
+        options.tools.remove(name)
     rows, load = [], os.getloadavg()
     for count in options.hosts:
         rig = hosts.Rig(options.rig, count)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import re
 import shlex
 import shutil
@@ -15,6 +14,9 @@ REFERENCE = "ansible"
 
 class Tool:
     """A way to do a workload on all hosts. `folder` is the tool's own, made anew for each rig."""
+
+    # What has to be in the virtual environment.
+    needs = None
 
     def __init__(self, folder, rig, programs):
         self.folder, self.rig, self.programs = folder, rig, programs
@@ -56,6 +58,8 @@ class Windlass(Tool):
 class Ansible(Tool):
     """Tuned: all hosts at once, pipelining, connections that are shared between steps."""
 
+    needs = "bin/ansible-playbook"
+
     def prepare(self):
         for name in work.WORK:
             (self.folder / f"{name}.yaml").write_text(work.playbook(name))
@@ -84,13 +88,17 @@ class Ansible(Tool):
 
 
 class Mitogen(Ansible):
+    needs = "lib/python3*/site-packages/ansible_mitogen/plugins/strategy"
+
     def prepare(self):
         super().prepare()
-        found = list(pathlib.Path(self.programs["venv"]).glob("lib/python3*/site-packages/ansible_mitogen/plugins/strategy"))
-        self.env |= {"ANSIBLE_STRATEGY_PLUGINS": str(found[0]), "ANSIBLE_STRATEGY": "mitogen_linear"}
+        found = next(self.programs["venv"].glob(self.needs))
+        self.env |= {"ANSIBLE_STRATEGY_PLUGINS": str(found), "ANSIBLE_STRATEGY": "mitogen_linear"}
 
 
 class Pyinfra(Tool):
+    needs = "bin/pyinfra"
+
     def prepare(self):
         hosts = [
             (name, {"ssh_hostname": address, "ssh_user": "root", "ssh_key": self.rig.key,
@@ -137,3 +145,9 @@ class Multiplexed(OneShell):
 TOOLS = {
     "windlass": Windlass, "ansible": Ansible, "mitogen": Mitogen, "pyinfra": Pyinfra, "ssh-mux": Multiplexed, "ssh-shell": OneShell,
 }
+
+
+def there(name, venv):
+    """Whether a tool could be installed."""
+    needs = TOOLS[name].needs
+    return needs is None or any(venv.glob(needs))

@@ -34,6 +34,9 @@ const CHECKPOINT_PAGES: u32 = 4096;
 /// To what size the log's file is cut once it was moved.
 const LOG_BYTES: u32 = 32 << 20;
 
+/// How SQLite calls it that free pages are given back when somebody asks for it.
+const INCREMENTAL: i64 = 2;
+
 /// The journal in SQLite.
 #[derive(Debug)]
 pub struct Sqlite {
@@ -68,8 +71,10 @@ fn connect(path: &Path) -> Result<Connection> {
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(BUSY)?;
         db.pragma_update(None, "foreign_keys", true)?;
-        // Counts only for a database that is still empty.
-        db.pragma_update(None, "auto_vacuum", "incremental")?;
+        // Counts only for a database that is still empty; in another one it would be written, and synced, once more.
+        if db.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0))? != INCREMENTAL {
+            db.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
+        }
         db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
         db.pragma_update(None, "synchronous", "full")?;
         db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
