@@ -13,7 +13,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     ("engine", &["store", "model", "expr", "yaml"]),
     ("ssh", &[]),
-    ("gate", &["expr", "yaml"]),
+    ("http", &[]),
+    ("gate", &["http", "expr", "yaml"]),
     ("image", &[]),
     ("fleet", &["gate", "image", "ssh", "engine", "model", "expr", "yaml"]),
     ("flow", &["fleet", "engine", "model", "expr", "yaml"]),
@@ -34,6 +35,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap_mangen", &["cli"]),
     ("annotate-snippets", &["cli"]),
     ("russh", &["ssh"]),
+    ("ureq", &["http"]),
+    ("rustls", &["http"]),
     ("aho-corasick", &["engine"]),
 ];
 
