@@ -28,6 +28,21 @@ pub(crate) fn delta(length: Duration) -> String {
     format!("{days}{hour}:{minute:02}:{second:02}.{:06}", length.subsec_micros())
 }
 
+/// A moment as HTTP writes it: `Thu, 29 Feb 2024 12:00:00 GMT`.
+pub(crate) fn http(time: SystemTime) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let ((year, month, day), second) = civil(seconds);
+    let name = |names: &'static [&str], at: u64| {
+        usize::try_from(at).ok().and_then(|at| names.get(at)).unwrap_or(&"")
+    };
+    let (week, month) = (name(&DAYS, seconds / 86_400 % 7), name(&MONTHS, month - 1));
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{week}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
 /// The date, and the second of its day, of a moment counted in seconds from 1970-01-01.
 pub(crate) fn civil(seconds: u64) -> ((u64, u64, u64), u64) {
     (date(seconds / 86_400), seconds % 86_400)
@@ -74,6 +89,9 @@ mod tests {
             assert_eq!(days(year, month, of_month), i64::try_from(day).ok());
         }
         assert_eq!((days(1969, 12, 31), days(2000, 1, 0)), (None, None));
+        assert_eq!(http(UNIX_EPOCH), "Thu, 01 Jan 1970 00:00:00 GMT");
+        let leap = UNIX_EPOCH + Duration::from_secs(951_827_696);
+        assert_eq!(http(leap), "Tue, 29 Feb 2000 12:34:56 GMT");
         assert_eq!(backup(UNIX_EPOCH), "1970-01-01@00:00:00");
         assert_eq!(delta(Duration::from_micros(3_661_000_002)), "1:01:01.000002");
         assert_eq!(delta(Duration::from_secs(90_000)), "1 day, 1:00:00.000000");

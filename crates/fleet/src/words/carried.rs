@@ -34,6 +34,15 @@ pub(super) fn unarchive(map: &mut Map<String, Value>, call: &StepCall<'_>, cx: &
     sources::file(&src, false, span, map, cx)
 }
 
+/// The file that a `uri` step sends, where it is not on the host.
+pub(super) fn uri(map: &mut Map<String, Value>, call: &StepCall<'_>, cx: &CompileContext) -> bool {
+    if map.get("remote_src").is_some_and(|value| jinja::truth(value) != Some(false)) {
+        return true;
+    }
+    let Some(src) = sources::known(map) else { return true };
+    sources::file(&src, false, params::value_span(call, "src"), map, cx)
+}
+
 /// The script of a `script` step: the first word of its text.
 pub(super) fn script(map: &mut Map<String, Value>, call: &StepCall<'_>, cx: &CompileContext) -> bool {
     let text = map.get("_raw_params").or_else(|| map.get("cmd")).and_then(Value::as_str).unwrap_or_default();

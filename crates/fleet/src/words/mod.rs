@@ -51,6 +51,7 @@ impl StepCompiler for ModuleWords {
             "pause" => pause::check(&params, call, cx),
             "script" => carried::script(&mut params, call, cx),
             "template" => sources::template(&mut params, call, cx),
+            "uri" => carried::uri(&mut params, call, cx),
             "unarchive" => carried::unarchive(&mut params, call, cx),
             _ => true,
         };

@@ -1,6 +1,5 @@
 //! `copy`: puts content, a file or a folder somewhere.
 
-mod json;
 mod tree;
 
 use std::{
@@ -13,6 +12,7 @@ use serde_json::Value;
 use crate::{
     Args, Check, Context, Effect, Error, Kind, Module, Param, Reply, Rule, Spec,
     args::text_of,
+    json,
     fsops::{
         attrs::{self, Want},
         install::{self, Content, Install, reply},

@@ -28,6 +28,7 @@ table! {
     fail::Fail,
     file::File,
     find::Find,
+    get_url::GetUrl,
     getent::Getent,
     group::Group,
     hostname::Hostname,
@@ -48,6 +49,7 @@ table! {
     tempfile::Tempfile,
     template::Template,
     unarchive::Unarchive,
+    uri::Uri,
     user::User,
     wait_for::WaitFor,
 }

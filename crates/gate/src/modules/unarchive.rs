@@ -12,6 +12,7 @@ use std::{
 
 use crate::{
     Args, Check, Context, Diff, Effect, Error, Kind, Module, Param, Reply, Rule, Spec,
+    fetch,
     fsops::{attrs, path::need_dir},
     glob,
     pack::{Format, Pack},
@@ -26,7 +27,7 @@ static SPEC: Spec = Spec {
     name: "unarchive",
     summary: "Unpacks an archive (tar, tar.gz, zip) into a folder, as far as it is not there already.",
     params: &[
-        Param::new("src", Kind::Path, "The archive.").required(),
+        Param::new("src", Kind::Path, "The archive, or its http:// or https:// address.").required(),
         Param::new("dest", Kind::Path, "The folder, which must be there.").required(),
         Param::new("remote_src", Kind::Bool, "Whether the archive is on the host itself.").default("false"),
         Param::new("copy", Kind::Bool, "The old way to say the opposite of `remote_src`."),
@@ -76,21 +77,34 @@ impl Module for Unarchive {
         {
             return Ok(Reply::skipped(format!("skipped, since {path} exists")));
         }
-        let (src, dest) = (cx.path(args.str("src")), cx.path(args.str("dest")));
+        let dest = cx.path(args.str("dest"));
         need_dir(&dest, cx)?;
-        let file = File::open(&src).map_err(Error::io("read", &src))?;
+        let (file, src) = source(args, &dest, cx)?;
         unpack(Pack::open(file, &src, cx)?, &src, &dest, args, cx)
     }
 }
 
 /// Every path that unpacking is going to change.
 pub(super) fn touches(args: &Args, cx: &Context<'_>) -> Result<Vec<PathBuf>, Error> {
-    let (src, dest) = (cx.path(args.str("src")), cx.path(args.str("dest")));
-    let file = File::open(&src).map_err(Error::io("read", &src))?;
+    let dest = cx.path(args.str("dest"));
+    let (file, src) = source(args, &dest, cx)?;
     let mut pack = Pack::open(file, &src, cx)?;
     let select = Select::read(args, pack.format());
     let wanted = Wanted::read(args, pack.format())?;
     Ok(Plan::make(&mut pack, &dest, &select, &wanted, cx)?.touches(&dest))
+}
+
+/// The archive, fetched where it is elsewhere, and what it is called.
+fn source(args: &Args, dest: &Path, cx: &Context<'_>) -> Result<(File, PathBuf), Error> {
+    let written = args.str("src");
+    if written.contains("://") {
+        // In check mode a step before this one may only have said that it would make the folder.
+        let folder = if dest.is_dir() { dest.to_owned() } else { std::env::temp_dir() };
+        return Ok((fetch::file(written, args, &folder, cx)?, fetch::masked(written).into()));
+    }
+    let src = cx.path(written);
+    let file = File::open(&src).map_err(Error::io("read", &src))?;
+    Ok((file, src))
 }
 
 fn unpack(

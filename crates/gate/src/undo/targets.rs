@@ -16,8 +16,18 @@ use crate::{
 };
 
 /// The modules whose work can be taken back.
-const MODULES: [&str; 9] =
-    ["archive", "assemble", "blockinfile", "copy", "file", "lineinfile", "replace", "template", "unarchive"];
+const MODULES: [&str; 10] = [
+    "archive",
+    "assemble",
+    "blockinfile",
+    "copy",
+    "file",
+    "get_url",
+    "lineinfile",
+    "replace",
+    "template",
+    "unarchive",
+];
 
 /// Whether what a module does can be taken back.
 pub fn undoes(module: &str) -> bool {
@@ -50,6 +60,7 @@ pub fn before(
         "assemble" => single(args, reply.as_ref().ok(), false, &mut taker, cx),
         "archive" => archive(args, reply.as_ref().ok(), &mut taker),
         "unarchive" => unarchive(args, &mut taker, cx),
+        "get_url" => fetched(args, reply.as_ref().ok(), &mut taker, cx),
         // Editors of files follow links always.
         _ => single(args, reply.as_ref().ok(), true, &mut taker, cx),
     };
@@ -82,6 +93,12 @@ fn single(
         taker.backups(&dest)?;
     }
     Ok(())
+}
+
+/// A file that is fetched, and what it points to where it is a link, whose mode may change.
+fn fetched(args: &Args, reply: Option<&Reply>, taker: &mut Taker<'_>, cx: &Context<'_>) -> Result<(), Error> {
+    single(args, reply, false, taker, cx)?;
+    single(args, reply, true, taker, cx)
 }
 
 /// The archive, and what is packed where that is removed then.

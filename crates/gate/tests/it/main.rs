@@ -11,12 +11,16 @@ mod env;
 mod faults;
 mod file;
 mod find;
+mod get_url;
 mod making;
 mod peer;
 mod props;
 mod serve;
+#[path = "../../../http/tests/it/server.rs"]
+mod server;
 mod stat;
 mod sweep;
 mod talk;
 mod undo;
+mod uri;
 mod wait_for;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The value on one line, with a space after each comma and colon, and nothing beyond ASCII.
-pub(super) fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     let mut out = String::new();
     write(value, &mut out);
     out
