@@ -31,7 +31,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use windlass_gate::Reply;
-use windlass_model::{Code, Diagnostic, Failure, Retry, RetryOn};
+use windlass_model::{Code, Diagnostic, Diagnostics, Failure, Retry, RetryOn};
 
 use self::breaker::Breaker;
 pub use self::results::{HostResult, Results, Totals};
@@ -140,7 +140,7 @@ impl Executor {
 
     /// Runs a job on every host that the pattern means. The error is one of the pattern; what failed on hosts is
     /// in the results, and every host has one.
-    pub async fn run(&self, inventory: &Inventory, pattern: &str, job: &Job) -> Result<Results, Diagnostic> {
+    pub async fn run(&self, inventory: &Inventory, pattern: &str, job: &Job) -> Result<Results, Diagnostics> {
         let names = inventory.select(pattern, None).map_err(Diagnostic::from)?.some(pattern)?;
         let hosts: Vec<Host> = names.iter().map(|name| Host::of(inventory, name)).collect();
         let begun = (SystemTime::now(), Instant::now());
