@@ -56,7 +56,7 @@ async fn deploy_07_the_last_entry_goes_first_and_none_stops_the_others() {
     log.add(&stack, "last");
     let begin = Instant::now();
     let report = stack.run_all(TOTAL).await;
-    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
     assert_eq!(log.take(), ["last", "middle", "first"]);
     let failures: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
     let late = "it took longer than 50 ms";
@@ -83,7 +83,7 @@ async fn entries_that_hang_leave_time_for_those_that_do_not() {
     }
     let begin = Instant::now();
     let report = stack.run_all(Duration::from_millis(400)).await;
-    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
     assert_eq!((log.take(), report.failures.len()), (vec!["first".to_owned()], 5));
 }
 
