@@ -44,13 +44,20 @@ pub(crate) fn programs(needs: &[Need]) -> Chore {
     if find("apt-get").is_none() {
         return Err(by_hand());
     }
-    let mut words = vec!["apt-get", "install", "--yes", "--no-install-recommends"];
-    if find("sudo").is_some() {
-        words.splice(0..0, ["sudo", "--non-interactive"]);
-    }
+    // A fresh machine knows no packages yet. Where the lists cannot be had, those that are there may do.
+    apt(&["update", "--quiet"]).ok();
+    let mut words = vec!["install", "--yes", "--no-install-recommends"];
     words.extend(&packages);
-    go(Command::new(words[0]).args(&words[1..]).env("DEBIAN_FRONTEND", "noninteractive"))
-        .map_err(|why| format!("{why}\n{}", by_hand()))
+    apt(&words).map_err(|why| format!("{why}\n{}", by_hand()))
+}
+
+fn apt(words: &[&str]) -> Chore {
+    let mut line = vec!["apt-get"];
+    if find("sudo").is_some() {
+        line.splice(0..0, ["sudo", "--non-interactive"]);
+    }
+    line.extend(words);
+    go(Command::new(line[0]).args(&line[1..]).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 fn find(program: &str) -> Option<PathBuf> {
