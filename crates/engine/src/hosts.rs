@@ -1,10 +1,9 @@
 //! The hosts that a request is about, as who reads inventories gives them.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use windlass_model::{BlobId, Inventory};
+use windlass_model::Inventory;
 
 use crate::Secret;
 
@@ -16,9 +15,6 @@ pub trait Hosts: fmt::Debug + Send + Sync {
 
     /// What a plan keeps of it: no password is among that.
     fn inventory(&self) -> Inventory;
-
-    /// What it was read from: each file with the hash of its content.
-    fn files(&self) -> BTreeMap<String, BlobId>;
 
     /// What was asked for: the sources and the limit, by which it can be read again.
     fn sources(&self) -> (Vec<String>, Option<String>);

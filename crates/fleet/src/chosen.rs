@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use windlass_engine::{Hosts, Secret, Target};
-use windlass_model::{BlobId, Diagnostic, Inventory as Kept, Known};
+use windlass_model::{Diagnostic, Inventory as Kept, Known, is_this_machine};
 
 use crate::inventory::{Inventory, Vars, is_secret};
 
@@ -50,7 +50,7 @@ impl Chosen {
 fn is_local(vars: &Vars, name: &str) -> bool {
     match vars.get("ansible_connection").and_then(Value::as_str) {
         Some(connection) => connection == "local",
-        None => matches!(name, "localhost" | "127.0.0.1" | "::1") && !vars.contains_key("ansible_host"),
+        None => is_this_machine(name) && !vars.contains_key("ansible_host"),
     }
 }
 
@@ -84,11 +84,6 @@ impl Hosts for Chosen {
             |group| self.inventory.members(group).map(|host| host.name().clone()).collect::<Vec<_>>();
         let groups = self.inventory.groups().map(|group| (group.name().clone(), members(group))).collect();
         Kept::new(hosts, groups)
-    }
-
-    fn files(&self) -> BTreeMap<String, BlobId> {
-        let name = |path: &std::path::Path| path.to_string_lossy().into_owned();
-        self.inventory.files().iter().map(|file| (name(&file.path), file.content.clone())).collect()
     }
 
     fn sources(&self) -> (Vec<String>, Option<String>) {

@@ -13,6 +13,11 @@ use crate::{
 /// The host that stands for this machine.
 pub const LOCALHOST: &str = "localhost";
 
+/// Whether a name is this machine's where no inventory says otherwise.
+pub fn is_this_machine(host: &str) -> bool {
+    matches!(host, LOCALHOST | "127.0.0.1" | "::1")
+}
+
 /// A plan in the making. [`Draft::finish`] sorts it and turns names into indices, so that the order in which
 /// things were added leaves no trace.
 #[derive(Clone, Debug, Default)]

@@ -22,7 +22,7 @@ mod undo;
 
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use draft::{Draft, LOCALHOST, TaskDraft};
+pub use draft::{Draft, LOCALHOST, TaskDraft, is_this_machine};
 pub use event::{At, CleanupEntry, Event, Fragment, Record, RunStatus, Scope, TaskEnd, Verdict};
 pub use id::{BadId, MAX_ID, PlanId, RunId, StageName, StepId, TaskId};
 pub use inventory::{Become, Inventory, Known, Rollout};

@@ -13,15 +13,16 @@ use crate::exit::Exit;
 /// Does one thing on many hosts
 ///
 /// The pattern says which hosts of the inventory: names, groups, `web*:!web9`, `all`. The module is one that
-/// steps of documents have, and its arguments are written as there: a command line, or `name=value` words. It
-/// is a run like every other: it is in `windlass runs`, and goes on after Ctrl-C with `windlass resume`.
+/// steps of documents have, and its arguments are written as there: a command line, or `name=value` words.
+/// Options come before the pattern: all that follows the module is the module's. It is a run like every other:
+/// it is in `windlass runs`, and goes on after Ctrl-C with `windlass resume`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
   windlass exec -i hosts.yaml all ping
   windlass exec -i hosts.yaml 'web*:!web9' command uptime
-  windlass exec -i hosts.ini db shell 'df -h | tail -1' --become
-  windlass exec -i hosts.ini web copy src=app.conf dest=/etc/app.conf mode=0644 --check --diff
+  windlass exec -i hosts.ini -b db shell 'df -h | tail -1'
+  windlass exec -i hosts.ini --check --diff web copy src=app.conf dest=/etc/app.conf
   windlass exec -i web1,web2, all command id      hosts without a file")]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -29,7 +29,7 @@ pub(crate) struct Hosts {
     pub(super) chunk: Option<u32>,
 
     /// Become another user on hosts, where steps do not say
-    #[arg(short, long = "become")]
+    #[arg(short = 'b', long = "become")]
     role: bool,
 
     /// The user to become [default: root]

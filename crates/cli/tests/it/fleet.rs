@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use windlass_testkit::rig::Rig;
+use windlass_testkit::rig::{PASSWORD, Rig};
 use windlass_testkit::{Fault, TestEnv};
 
 use crate::e2e_support::with;
@@ -156,6 +156,32 @@ fn another_user_is_become_and_a_wrong_password_is_told() {
     env.file("rig.ini", as_user("ops", "ansible_become_user=pw\nansible_become=true"));
     let other = env.run(["exec", "-i", "rig.ini", "h1", "command", "id -un"]);
     assert!(other.success().stdout().contains("\npw\n"), "{}", other.stdout());
+    // With a password for the login and one for sudo; the rig gives that user no key.
+    let with = |login: &str, sudo: &str| {
+        as_user(
+            "pw",
+            &format!("ansible_password={login}\nansible_become_password={sudo}\nansible_become=true"),
+        )
+    };
+    env.file("rig.ini", with(PASSWORD, PASSWORD));
+    let root = env.run(["exec", "-i", "rig.ini", "h1", "command", "id -un"]);
+    assert!(root.success().stdout().contains("\nroot\n"), "{}", root.stdout());
+    let begun = Instant::now();
+    env.file("rig.ini", with(PASSWORD, "no-such-word"));
+    env.run(["exec", "-i", "rig.ini", "h1", "command", "id -un"])
+        .status(1)
+        .says("password for becoming root");
+    env.file("rig.ini", with("no-such-word", PASSWORD));
+    let told = env.run(["exec", "-i", "rig.ini", "h1", "command", "id -un"]);
+    assert!(told.status(1).says("permission denied").stdout().contains("UNREACHABLE!"), "{}", told.stdout());
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    for (path, content) in env.everything() {
+        let kept = content.windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes());
+        assert!(!kept || path.ends_with("rig.ini"), "a password is in {}", path.display());
+    }
+    // What is said of a host and cannot be done is told, and not left out.
+    env.file("rig.ini", as_user("ops", "ansible_become=true\nansible_become_flags=-E"));
+    env.run(["exec", "-i", "rig.ini", "h1", "command", "id"]).status(1).says("ansible_become_flags");
 }
 
 #[test]

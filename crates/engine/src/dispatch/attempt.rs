@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 use windlass_expr::{Value, render_tree};
-use windlass_model::{At, Code, Event, Failure, Outcome, Step, Usage};
+use windlass_model::{At, Code, Event, Failure, Outcome, Step, Usage, is_this_machine};
 
 use super::message::{Order, Start};
 use super::scope::{expression, first_false};
@@ -246,9 +246,4 @@ impl Dispatcher {
             |name: &String| scopes.iter().any(|s| self.state.values.contains_key(&(*s, name.clone())));
         step.more().consumes.iter().filter(|name| !there(name)).cloned().collect()
     }
-}
-
-/// The names that this machine has without an inventory.
-fn is_this_machine(host: &str) -> bool {
-    matches!(host, "localhost" | "127.0.0.1" | "::1")
 }

@@ -1,13 +1,12 @@
 //! How to reach a host: Ansible's connection variables with their types.
 
-use std::fmt;
-
 use serde_json::Value;
 use windlass_engine::Secret;
 use windlass_model::{Code, Diagnostic, Diagnostics};
 
 use super::draft::shown;
 use super::group::Vars;
+use crate::remote::Method;
 
 /// How steps get to a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,24 +17,13 @@ pub enum ConnectionKind {
     Ssh,
 }
 
-/// How a step becomes another user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Escalation {
-    /// With `sudo`.
-    Sudo,
-    /// With `su`.
-    Su,
-    /// With `doas`.
-    Doas,
-}
-
 /// Whether and how steps become another user.
 #[derive(Debug)]
-pub struct Become {
+pub struct Escalation {
     /// Whether they do.
     pub enabled: bool,
     /// By which program.
-    pub method: Escalation,
+    pub method: Method,
     /// Whom they become.
     pub user: String,
     /// The program's own name, where it is not that of the method.
@@ -80,7 +68,7 @@ pub struct Connection {
     /// `ansible_ssh_retries`
     pub retries: Option<u32>,
     /// Whether steps become another user.
-    pub escalate: Become,
+    pub escalate: Escalation,
     /// `ansible_python_interpreter`
     pub python_interpreter: Option<String>,
     /// `ansible_shell_executable`
@@ -161,21 +149,18 @@ impl Reader<'_> {
         u16::try_from(port).ok()
     }
 
-    fn escalate(&mut self) -> Become {
-        let method = match self.text(&["ansible_become_method"]).as_deref().map(bare) {
-            None | Some("sudo") => Escalation::Sudo,
-            Some("su") => Escalation::Su,
-            Some("doas") => Escalation::Doas,
-            Some(other) => {
-                let message = format!("the method `{}` is not supported", shown(other));
-                self.problem("ansible_become_method", &message, "`sudo`, `su` and `doas` are supported");
-                Escalation::Sudo
-            }
-        };
+    fn escalate(&mut self) -> Escalation {
+        let named = self.text(&["ansible_become_method"]);
+        let named = named.as_deref().map_or("sudo", bare);
+        let method = Method::named(named).unwrap_or_else(|| {
+            let message = format!("the method `{}` is not supported", shown(named));
+            self.problem("ansible_become_method", &message, "`sudo`, `su` and `doas` are supported");
+            Method::Sudo
+        });
         let own = |what: &str| format!("ansible_{}_{what}", method.name());
         let user = self.text(&["ansible_become_user", &own("user")]).unwrap_or_else(|| "root".to_owned());
         self.no_option("ansible_become_user", Some(&user));
-        Become {
+        Escalation {
             enabled: self.boolean(&["ansible_become"]).unwrap_or_default(),
             method,
             user,
@@ -264,23 +249,6 @@ impl Reader<'_> {
     }
 }
 
-impl Escalation {
-    /// The program's usual name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Escalation::Sudo => "sudo",
-            Escalation::Su => "su",
-            Escalation::Doas => "doas",
-        }
-    }
-}
-
-impl fmt::Display for Escalation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// A plugin's name without its collection.
 fn bare(name: &str) -> &str {
     ["ansible.builtin.", "ansible.legacy.", "community.general."]
@@ -331,7 +299,7 @@ mod tests {
         .unwrap();
         assert_eq!((full.host.as_str(), full.port), ("10.0.0.2", Some(2200)));
         assert_eq!(full.password.as_ref().map(Secret::expose), Some("12345"));
-        assert_eq!((full.escalate.enabled, full.escalate.method), (true, Escalation::Doas));
+        assert_eq!((full.escalate.enabled, full.escalate.method), (true, Method::Doas));
         assert_eq!(full.escalate.user, "app");
         assert_eq!(full.escalate.password.as_ref().map(Secret::expose), Some("b"));
         assert_eq!((full.host_key_checking, full.timeout_s), (Some(false), Some(5)));

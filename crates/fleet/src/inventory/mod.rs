@@ -38,7 +38,7 @@ mod source;
 mod tree;
 mod yaml;
 
-pub use connection::{Become, Connection, ConnectionKind, Escalation, Render};
+pub use connection::{Connection, ConnectionKind, Escalation, Render};
 pub use files::InputFile;
 pub use group::{Group, Host, Vars};
 pub use loaded::Inventory;

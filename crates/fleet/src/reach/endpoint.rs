@@ -9,7 +9,7 @@ use windlass_expr::to_json;
 use windlass_model::{Code, Failure};
 use windlass_ssh::{Endpoint, HostKeys, Secret};
 
-use crate::inventory::{Connection, ConnectionKind, Escalation, is_secret, split};
+use crate::inventory::{Connection, ConnectionKind, is_secret, split};
 use crate::remote::{Become, Method};
 
 /// How a target is reached.
@@ -22,17 +22,14 @@ pub(super) struct Way {
 
 /// Whom to become.
 pub(super) struct Role {
-    pub(super) method: String,
+    pub(super) method: Method,
     pub(super) user: String,
     password: Option<String>,
 }
 
 impl Role {
     pub(super) fn wanted(&self) -> Result<Become, Failure> {
-        let method = Method::named(&self.method).ok_or_else(|| {
-            Failure::new(Code::BadParams, format!("become_method {:?} is not known", self.method)).permanent()
-        })?;
-        let wanted = Become::new(method, &self.user)?;
+        let wanted = Become::new(self.method, &self.user)?;
         Ok(match &self.password {
             Some(password) => wanted.password(password.clone()),
             None => wanted,
@@ -49,7 +46,7 @@ impl Way {
                 let told: Vec<String> = wrong.iter().map(|problem| problem.message.clone()).collect();
                 Failure::new(Code::BadParams, told.join("; ")).permanent()
             })?;
-        let role = role(target, &connection);
+        let role = role(target, &connection)?;
         let remote = connection.kind == ConnectionKind::Ssh && !target.local;
         Ok(Self { endpoint: if remote { Some(endpoint(target, &connection)?) } else { None }, role })
     }
@@ -87,28 +84,49 @@ fn variables(target: &Target) -> Result<Map<String, Value>, Failure> {
 }
 
 /// The document's word comes before the host's.
-fn role(target: &Target, connection: &Connection) -> Option<Role> {
+fn role(target: &Target, connection: &Connection) -> Result<Option<Role>, Failure> {
     let (said, host) = (&target.role, &connection.escalate);
     if !said.on.unwrap_or(host.enabled) {
-        return None;
+        return Ok(None);
     }
     let user = said.user.clone().unwrap_or_else(|| host.user.clone());
     // As in Ansible: nobody becomes who they are already.
     if connection.user.as_deref() == Some(&user) {
-        return None;
+        return Ok(None);
     }
-    let method = said.method.clone().unwrap_or_else(|| {
-        let name = match host.method {
-            Escalation::Sudo => "sudo",
-            Escalation::Su => "su",
-            Escalation::Doas => "doas",
-        };
-        name.to_owned()
-    });
-    Some(Role { method, user, password: host.password.as_ref().map(|word| word.expose().to_owned()) })
+    let method = match &said.method {
+        None => host.method,
+        Some(name) => {
+            Method::named(name).ok_or_else(|| refused(format!("become_method {name:?} is not known")))?
+        }
+    };
+    if host.exe.is_some() || host.flags.as_deref().is_some_and(|flags| !flags.split_whitespace().all(is_ours))
+    {
+        let name = method.name();
+        return Err(refused(format!("another program or other flags for {name} are not supported")).hint(
+            "remove `ansible_become_exe` and `ansible_become_flags`: the environment is the user's own (-H)",
+        ));
+    }
+    let password = host.password.as_ref().map(|word| word.expose().to_owned());
+    Ok(Some(Role { method, user, password }))
+}
+
+/// What `sudo` is called with anyway.
+fn is_ours(flag: &str) -> bool {
+    matches!(flag, "-H" | "-S" | "-n")
+}
+
+fn refused(why: String) -> Failure {
+    Failure::new(Code::BadParams, why).permanent()
 }
 
 fn endpoint(target: &Target, connection: &Connection) -> Result<Endpoint, Failure> {
+    if connection.private_key.is_some() || connection.private_key_passphrase.is_some() {
+        let text = format!("the variables of host {} hold a private key or its passphrase", target.host);
+        return Err(
+            refused(text).hint("name a key file that has no passphrase, or give the key to `ssh-agent`")
+        );
+    }
     let mut endpoint = Endpoint::new(&connection.host);
     endpoint.name = target.host.to_string();
     endpoint.port = connection.port;

@@ -22,7 +22,7 @@ use windlass_ssh::Client;
 use self::endpoint::Way;
 pub(crate) use self::endpoint::becomes;
 use self::line::Line;
-use crate::remote::{Delivery, Gate, Options, RemoteRunner};
+use crate::remote::{Delivery, Gate, Method, Options, RemoteRunner};
 
 /// How often connecting to a host is tried.
 const ATTEMPTS: u32 = 3;
@@ -43,7 +43,7 @@ struct Inner {
 }
 
 /// Whose gate it is: a run's, on a host, as a user.
-type Key = (RunId, Arc<str>, Option<(String, String)>);
+type Key = (RunId, Arc<str>, Option<(Method, String)>);
 
 /// What is made once for each key. The lock of each makes those wait who need the same.
 type Slots<K, V> = Mutex<HashMap<K, Arc<tokio::sync::Mutex<Option<V>>>>>;
@@ -71,7 +71,7 @@ impl Reach {
     ) -> Result<RemoteRunner, Lost> {
         let way = Way::of(target).map_err(Lost::Host)?;
         let delivery = self.delivery()?;
-        let role = way.role.as_ref().map(|role| (role.method.clone(), role.user.clone()));
+        let role = way.role.as_ref().map(|role| (role.method, role.user.clone()));
         let slot = slot(&self.0.runners, (run.clone(), target.host.clone(), role));
         let mut runner = slot.lock().await;
         if let Some(runner) = runner.as_ref().filter(|runner| runner.gate().error().is_none()) {

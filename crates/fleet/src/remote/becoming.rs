@@ -13,7 +13,7 @@ use super::{Delivery, Error};
 const HEARD: usize = 8 << 10;
 
 /// How to become another user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
     /// `sudo`.
     Sudo,
@@ -34,7 +34,8 @@ impl Method {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Its name there.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Sudo => "sudo",
             Self::Su => "su",

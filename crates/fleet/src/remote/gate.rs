@@ -101,7 +101,8 @@ impl Shared {
     }
 
     pub(super) fn write(&self, what: Write) {
-        let _ = self.orders.send(what);
+        // After the end of the connection nobody writes, and every caller hears why from the table.
+        self.orders.send(what).ok();
     }
 
     /// Whether the gate itself was sent before; from now on it was.

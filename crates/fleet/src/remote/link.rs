@@ -192,7 +192,8 @@ impl Link {
                 let waiting = self.shared.table().infos.remove(&id);
                 let waiting =
                     waiting.ok_or_else(|| Error::Rogue(format!("an answer to no question {id}")))?;
-                let _ = waiting.send(Ok(info));
+                // Whoever asked may have stopped waiting.
+                waiting.send(Ok(info)).ok();
                 Ok(())
             }
             Answer::Ack { transfer, bytes } => self.shared.table().acked(transfer, bytes),
@@ -291,6 +292,7 @@ impl Link {
             return Error::Closed;
         }
         let mut rest = Vec::new();
+        // What came in time is looked at, whether more would have come or not.
         let _ = timeout(LAST_WORDS, (&mut streams.errors).take(TAIL as u64).read_to_end(&mut rest)).await;
         if let Err(error) = self.error_output(&rest) {
             return error;

@@ -76,6 +76,13 @@ pub(super) struct Outgoing {
     pub(super) acked: tokio::sync::watch::Sender<u64>,
 }
 
+impl Pending {
+    /// Tells whoever asked, who may have stopped waiting.
+    fn tell(&self, told: Told) {
+        self.tell.send((self.index, told)).ok();
+    }
+}
+
 impl Table {
     /// A name for a request.
     pub(super) fn id(&mut self) -> u64 {
@@ -95,7 +102,7 @@ impl Table {
         if std::mem::replace(&mut pending.started, true) {
             return Err(Error::Rogue(format!("request {id} starts twice")));
         }
-        let _ = pending.tell.send((pending.index, Told::Started));
+        pending.tell(Told::Started);
         Ok(())
     }
 
@@ -109,7 +116,7 @@ impl Table {
             }
             (Kind::Module { batch, .. }, _) => self.leave(*batch),
         }
-        let _ = pending.tell.send((pending.index, Told::Done(body)));
+        pending.tell(Told::Done(body));
         Ok(())
     }
 
@@ -122,14 +129,15 @@ impl Table {
         };
         for id in ids {
             if let Some(waiting) = self.infos.remove(&id) {
-                let _ = waiting.send(Err(Error::GaveUp(message.to_owned())));
+                // Whoever asked may have stopped waiting.
+                waiting.send(Err(Error::GaveUp(message.to_owned()))).ok();
                 continue;
             }
             let pending = self.requests.remove(&id).ok_or_else(|| stray("an error", id))?;
             if let Kind::File { transfer } = pending.kind {
                 self.incoming.remove(&transfer);
             }
-            let _ = pending.tell.send((pending.index, Told::Refused(message.to_owned())));
+            pending.tell(Told::Refused(message.to_owned()));
         }
         Ok(())
     }
@@ -160,7 +168,8 @@ impl Table {
         if incoming.came - incoming.acked > window {
             return Err(Error::Rogue(format!("transfer {transfer} does not wait for us")));
         }
-        let _ = incoming.pieces.send(bytes);
+        // Where nobody takes them any more the transfer is cancelled already, and what is under way is dropped.
+        incoming.pieces.send(bytes).ok();
         Ok(())
     }
 
@@ -181,7 +190,8 @@ impl Table {
     pub(super) fn end(&mut self, error: &Error) {
         self.ended.get_or_insert_with(|| error.clone());
         for (_, waiting) in self.infos.drain() {
-            let _ = waiting.send(Err(error.clone()));
+            // Whoever asked may have stopped waiting.
+            waiting.send(Err(error.clone())).ok();
         }
         // Their channels close, and whoever waits looks here for the reason.
         self.requests.clear();

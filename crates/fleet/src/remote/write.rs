@@ -72,7 +72,8 @@ pub(super) async fn write(
             return;
         }
     }
-    let _ = stream.shutdown().await;
+    // A line that is broken is ended as well.
+    stream.shutdown().await.ok();
 }
 
 /// The line that ends what is passed over, the gate, and all that was said before again.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use windlass_model::{Code, LOCALHOST, Rollout};
+use windlass_model::{Code, LOCALHOST, Rollout, is_this_machine};
 
 use super::Cx;
 use super::layer::View;
@@ -20,7 +20,7 @@ impl<'a> Cx<'a> {
         let look = Look { view, space, lenient: false, argv: false };
         let Some(pattern) = self.pattern(look, written) else { return (Vec::new(), Rollout::default()) };
         let hosts = match &self.request.hosts {
-            None if is_this_machine(&pattern) => return (vec![LOCALHOST.into()], Rollout::default()),
+            None if is_this_machine(pattern.trim()) => return (vec![LOCALHOST.into()], Rollout::default()),
             None => {
                 let message = format!("`hosts: {pattern}` needs an inventory, and there is none");
                 let wrong = problem(Code::NoInventory, &written.at(), message);
@@ -80,8 +80,4 @@ impl<'a> Cx<'a> {
     pub(super) fn is_host_var(&self, name: &str) -> bool {
         self.host_vars.contains(name)
     }
-}
-
-fn is_this_machine(pattern: &str) -> bool {
-    matches!(pattern.trim(), "localhost" | "127.0.0.1" | "::1")
 }

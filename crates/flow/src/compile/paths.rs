@@ -1,6 +1,6 @@
 //! What the names in a text stand for: tasks, secrets, the environment, variables; and what is wrong with them.
 
-use windlass_model::{Code, Location};
+use windlass_model::{Code, LOCALHOST, Location};
 use windlass_yaml::nearest;
 
 use super::Cx;
@@ -148,7 +148,8 @@ impl<'a> Cx<'a> {
             });
         }
         // Over the hosts of a pattern, what is handed on is by host.
-        let of_host = self.graph.tasks[task].task.rollout.hosts.is_some();
+        let hosts = self.graph.tasks[task].task.rollout.hosts.as_ref();
+        let of_host = hosts.is_some_and(|hosts| hosts.node.text() != Some(LOCALHOST));
         let place = if of_host { 2 } else { 1 };
         let Some(output) = fields.get(place).filter(|_| field == "outputs") else { return };
         let outputs = &self.graph.tasks[task].task.outputs;

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Read, Seek},
+    io::{self, Read, Seek},
     path::Path,
 };
 
@@ -72,9 +72,11 @@ fn digest<D: Digest>(mut file: &File, path: &Path, cx: &Context<'_>) -> Result<S
     let mut buffer = vec![0; 1 << 16];
     loop {
         cx.alive()?;
-        match file.read(&mut buffer).map_err(Error::io("read", path))? {
-            0 => return Ok(hex(&digest.finalize())),
-            length => digest.update(&buffer[..length]),
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hex(&digest.finalize())),
+            Ok(length) => digest.update(&buffer[..length]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io("read", path)(error)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fs::File,
-    io::Read,
+    io::{self, Read},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     sync::{Condvar, Mutex, PoisonError},
     time::Duration,
@@ -78,10 +78,12 @@ fn pieces(transfer: u32, path: &str, session: &Session, cancel: &Cancel) -> Resu
         if cancel.is_cancelled() || session.out.is_closed() {
             return Err(Error::Cancelled);
         }
-        let count = file.read(&mut piece).map_err(Error::io("read", &path))?;
-        if count == 0 {
-            break;
-        }
+        let count = match file.read(&mut piece) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Error::io("read", &path)(error)),
+        };
         digest.update(&piece[..count]);
         size += count as u64;
         session.out.send(wire::encode_content(transfer, &piece[..count]));

@@ -256,10 +256,12 @@ fn same(content: &mut dyn Read, path: &Path, cx: &Context<'_>) -> Result<bool, E
     let (mut ours, mut theirs) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         cx.alive()?;
-        let length = content.read(&mut theirs).map_err(Error::io("unpack", path))?;
-        if length == 0 {
-            return Ok(true);
-        }
+        let length = match content.read(&mut theirs) {
+            Ok(0) => return Ok(true),
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Error::io("unpack", path)(error)),
+        };
         if file.read_exact(&mut ours[..length]).is_err() || ours[..length] != theirs[..length] {
             return Ok(false);
         }
