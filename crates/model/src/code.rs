@@ -179,6 +179,16 @@ codes! {
     CannotUndo = "WL0640",
     /// No host of the inventory has this name.
     NoHost = "WL0641",
+    /// A provider of language models does not take the key, or the account has no money.
+    ModelAccess = "WL0675",
+    /// A provider of language models will not answer this request.
+    ModelRefused = "WL0676",
+    /// A prompt is longer than its model can read.
+    PromptTooLong = "WL0677",
+    /// A provider of language models did not answer.
+    ModelUnavailable = "WL0678",
+    /// What a provider of language models answered cannot be understood.
+    ModelGarbled = "WL0679",
     /// An inventory says something that makes no sense.
     BadInventory = "WL0700",
     /// A file or folder of the state cannot be used.

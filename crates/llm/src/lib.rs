@@ -1,0 +1,19 @@
+//! What speaks to language models: one form of request and reply over the formats of their providers.
+//!
+//! Start at [`Request`] (what is asked), [`Provider`] (who is asked) and [`Reply`] (what came back). Everything
+//! here is synchronous: a caller runs it on a thread that may block, and ends any wait by its [`Patience`]. The
+//! crate reads no environment; keys and addresses are handed in, keys as [`Key`], which no text shows.
+
+mod error;
+mod key;
+mod patience;
+mod provider;
+mod reply;
+mod request;
+
+pub use error::{Error, Kind};
+pub use key::Key;
+pub use patience::Patience;
+pub use provider::{Delta, Provider};
+pub use reply::{Reply, Stop, Tokens};
+pub use request::{Choice, Message, OutputSchema, Part, Request, Role, Tool};
