@@ -57,8 +57,10 @@ pub trait Action: Send + Sync + 'static {
         None
     }
 
-    /// What it will use at most, so that a budget can refuse it before it costs anything.
-    fn estimate(&self, call: &Call<'_>) -> Result<Option<Usage>, Failure> {
+    /// What it will use at most, so that a budget can refuse it before it costs anything. What it did use is
+    /// in [`Output::usage`], that of an attempt that failed included; one that ends with an error used nothing.
+    /// One that is cut off and does not tell counts at this bound.
+    fn estimate(&self, call: &Call<'_>) -> Result<Option<Estimate>, Failure> {
         let _ = call;
         Ok(None)
     }
@@ -109,6 +111,21 @@ pub trait Action: Send + Sync + 'static {
 
     /// Does the work. In check mode it says what would change and changes nothing.
     fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a>;
+}
+
+/// What a step will use at most, and at whose expense.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Estimate {
+    /// The most that it will use.
+    pub usage: Usage,
+    /// The name of the key that pays, where the user may have set a budget for it. Never the key itself.
+    pub key: Option<String>,
+}
+
+impl From<Usage> for Estimate {
+    fn from(usage: Usage) -> Self {
+        Self { usage, key: None }
+    }
 }
 
 /// What an immediate action and an estimate are given.

@@ -68,8 +68,8 @@ pub mod state;
 mod vars;
 
 pub use action::{
-    Action, ActionFuture, Actions, AllFuture, BeforeFuture, Blobs, Call, Effect, Mode, Output, StepContext,
-    Target, Tell,
+    Action, ActionFuture, Actions, AllFuture, BeforeFuture, Blobs, Call, Effect, Estimate, Mode, Output,
+    StepContext, Target, Tell,
 };
 pub use backend::{Backend, BackendKey, Backends, Compiled, Document, Loaded, Request};
 pub use builtin::Noop;

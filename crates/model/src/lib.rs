@@ -26,7 +26,7 @@ pub use draft::{Draft, LOCALHOST, TaskDraft, is_this_machine};
 pub use event::{At, CleanupEntry, Event, Fragment, Record, RunStatus, Scope, TaskEnd, Verdict};
 pub use id::{BadId, MAX_ID, PlanId, RunId, StageName, StepId, TaskId};
 pub use inventory::{Become, Inventory, Known, Rollout};
-pub use money::{Budget, Cost, Money, Usage};
+pub use money::{Budget, Cost, Money, Tokens, Usage};
 pub use outcome::{Detail, Failure, Outcome, Status};
 pub use plan::{
     BadPlan, BlobId, Block, Inputs, Intent, Loop, OnDoubt, PLAN_VERSION, Plan, Policy, Retry, RetryOn,

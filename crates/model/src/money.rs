@@ -78,18 +78,80 @@ pub struct Cost {
     pub currency: String,
 }
 
+/// Tokens by kind, as providers count and price them. No token is in two of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Read by the model, and in no cache.
+    #[serde(default)]
+    pub input: u64,
+    /// Written by the model.
+    #[serde(default)]
+    pub output: u64,
+    /// Read from the provider's cache.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_read: u64,
+    /// Written to the provider's cache.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write: u64,
+}
+
+impl Tokens {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        [self.output, self.cache_read, self.cache_write].into_iter().fold(self.input, u64::saturating_add)
+    }
+
+    /// Whether there are none, or nobody told their kinds.
+    pub fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds those of `other`.
+    pub fn add(&mut self, other: &Tokens) {
+        for (mine, theirs) in [
+            (&mut self.input, other.input),
+            (&mut self.output, other.output),
+            (&mut self.cache_read, other.cache_read),
+            (&mut self.cache_write, other.cache_write),
+        ] {
+            *mine = mine.saturating_add(theirs);
+        }
+    }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// What a step, a task or a run used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Tokens of language models, input and output together.
+    /// Tokens of language models, those of all kinds together.
     #[serde(default)]
     pub tokens: u64,
     /// Money.
     #[serde(default)]
     pub cost: Cost,
+    /// The tokens by kind, where the kinds are known.
+    #[serde(default, skip_serializing_if = "Tokens::is_zero")]
+    pub kinds: Tokens,
+    /// Whether a part of it is the most that it can have been, because nobody lived to tell what it was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bound: bool,
 }
 
 impl Usage {
+    /// Tokens by kind and what they cost.
+    pub fn of(kinds: Tokens, cost: Cost) -> Self {
+        Self { tokens: kinds.total(), cost, kinds, bound: false }
+    }
+
+    /// The same, said to be the most that it can have been.
+    #[must_use]
+    pub fn as_bound(&self) -> Self {
+        Self { bound: true, ..self.clone() }
+    }
+
     /// Whether nothing was used.
     pub fn is_zero(&self) -> bool {
         self.tokens == 0 && self.cost.amount == Money::ZERO
@@ -98,6 +160,8 @@ impl Usage {
     /// Adds what `other` used; the first currency seen stays.
     pub fn add(&mut self, other: &Usage) {
         self.tokens = self.tokens.saturating_add(other.tokens);
+        self.kinds.add(&other.kinds);
+        self.bound |= other.bound;
         self.cost.amount = self.cost.amount.plus(other.cost.amount);
         if self.cost.currency.is_empty() {
             self.cost.currency.clone_from(&other.cost.currency);
@@ -163,10 +227,26 @@ mod tests {
     fn a_budget_refuses_what_does_not_fit_and_takes_what_just_fits() {
         let usd = |nanos| Cost { amount: Money(nanos), currency: "USD".into() };
         let budget = Budget { cost: Some(usd(1_500_000)), tokens: Some(100) };
-        let used = Usage { tokens: 40, cost: usd(500_000) };
-        let ask = |tokens, nanos| budget.refuses(&used, &Usage { tokens, cost: usd(nanos) });
+        let used = Usage { tokens: 40, cost: usd(500_000), ..Usage::default() };
+        let ask =
+            |tokens, nanos| budget.refuses(&used, &Usage { tokens, cost: usd(nanos), ..Usage::default() });
         assert_eq!(ask(60, 1_000_000), None);
         assert!(ask(61, 0).expect("refused").contains("60 of 100 are left"));
         assert!(ask(0, 1_000_001).expect("refused").contains("0.001 of 0.0015 USD are left"));
+    }
+
+    #[test]
+    fn usage_of_earlier_versions_reads_and_kinds_add_up() {
+        let old: Usage =
+            serde_json::from_str(r#"{"tokens":7,"cost":{"amount":0.5,"currency":"USD"}}"#).expect("it reads");
+        assert_eq!((old.tokens, old.kinds, old.bound), (7, Tokens::default(), false));
+        let text = serde_json::to_string(&old).expect("it serialises");
+        assert_eq!(text, r#"{"tokens":7,"cost":{"amount":0.5,"currency":"USD"}}"#);
+        let kinds = Tokens { input: 10, output: 5, cache_read: 100, cache_write: 20 };
+        let mut sum = Usage::of(kinds, old.cost.clone());
+        assert_eq!(sum.tokens, 135);
+        sum.add(&old.as_bound());
+        assert_eq!((sum.tokens, sum.kinds, sum.bound), (142, kinds, true));
+        assert_eq!(sum.cost.amount, Money(1_000_000_000));
     }
 }

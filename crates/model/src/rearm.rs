@@ -118,7 +118,7 @@ impl RunState {
             // A wait between attempts ends with its driver; the next attempt is due at once.
             _ => {}
         }
-        self.reserved.remove(&at);
+        self.settle_at_bound(at);
     }
 
     /// A loop that failed goes on with the items that did not succeed.
@@ -136,11 +136,13 @@ impl RunState {
 
     fn doubt_items(&mut self, at: At) {
         let Some(expansion) = self.expansions.get_mut(&at) else { return };
+        let mut cut = Vec::new();
         for (item, run) in expansion.runs.iter_mut().enumerate() {
             if run.phase == Phase::Running {
                 run.phase = Phase::InDoubt;
-                self.reserved.remove(&at.item(item as u32));
+                cut.push(at.item(item as u32));
             }
         }
+        cut.into_iter().for_each(|at| self.settle_at_bound(at));
     }
 }

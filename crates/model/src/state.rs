@@ -140,6 +140,8 @@ pub struct RunState {
     pub approvals: BTreeMap<At, Approval>,
     /// What was used, settled.
     pub used: Usage,
+    /// The same by the executions of steps that used it, all their attempts together.
+    pub spent: BTreeMap<At, Usage>,
     /// What the budget holds back for steps under way.
     pub reserved: BTreeMap<At, Usage>,
     /// The run's state by scope and key.
@@ -183,6 +185,7 @@ impl RunState {
             expansions: BTreeMap::new(),
             approvals: BTreeMap::new(),
             used: Usage::default(),
+            spent: BTreeMap::new(),
             reserved: BTreeMap::new(),
             values: BTreeMap::new(),
             sent: BTreeMap::new(),
@@ -468,8 +471,16 @@ impl RunState {
         if !self.reserved.is_empty() {
             self.reserved.remove(&at);
         }
-        if let Some(used) = used {
+        if let Some(used) = used.filter(|used| !used.is_zero()) {
             self.used.add(used);
+            self.spent.entry(at).or_default().add(used);
+        }
+    }
+
+    /// Of an attempt that its driver did not live to hear of, the most that it can have used counts as used.
+    pub(crate) fn settle_at_bound(&mut self, at: At) {
+        if let Some(most) = self.reserved.remove(&at) {
+            self.settle(at, Some(&most.as_bound()));
         }
     }
 

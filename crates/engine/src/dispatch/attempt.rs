@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 use windlass_expr::{Value, render_tree};
-use windlass_model::{At, Code, Event, Failure, Outcome, Step, Usage, is_this_machine};
+use windlass_model::{At, Code, Event, Failure, Outcome, Step, is_this_machine};
 
 use super::message::{Order, Start};
 use super::scope::{expression, first_false};
 use super::strand::{Doing, StrandKey};
 use super::work::Pace;
 use super::{Course, Dispatcher};
-use crate::action::{Action, Call, Effect, Target};
+use crate::action::{Action, Call, Effect, Estimate, Target};
 use crate::vars::is_templated;
 
 /// The action that asks a person. The engine does it itself: nothing runs while it waits.
@@ -27,7 +27,7 @@ pub(super) struct Prepared {
     environment: BTreeMap<String, String>,
     target: Target,
     scope: Value,
-    pub reserved: Option<Usage>,
+    pub reserved: Option<Estimate>,
 }
 
 impl Dispatcher {
@@ -58,7 +58,8 @@ impl Dispatcher {
         if strand.began == 0 {
             strand.began = now;
         }
-        self.emit(Event::StepStarted { at, attempt, reserved: prepared.reserved.clone().map(Box::new) });
+        let reserved = prepared.reserved.as_ref().map(|most| Box::new(most.usage.clone()));
+        self.emit(Event::StepStarted { at, attempt, reserved });
         if &*step.action == APPROVE {
             return self.ask(key, at, &prepared.input);
         }
@@ -110,7 +111,7 @@ impl Dispatcher {
             None => None,
         };
         if let (Some(wanted), Some(budget)) = (&reserved, &this.plan.policy.budget)
-            && let Some(why) = budget.refuses(&this.committed(), wanted)
+            && let Some(why) = budget.refuses(&this.committed(), &wanted.usage)
         {
             return Err(Failure::new(Code::BudgetRefused, format!("the budget refuses the step: {why}"))
                 .hint("raise policy.budget, or lower what the step may use")

@@ -1,7 +1,11 @@
 //! What came of an attempt: a success, a failure, or another attempt.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
-use windlass_model::{At, Code, Event, Failure, Outcome, Retry, RetryOn, RunStatus, Status, Step, Usage};
+use windlass_model::{
+    At, Code, Detail, Event, Failure, Outcome, Retry, RetryOn, RunStatus, Status, Step, Usage,
+};
 
 use super::message::{Finished, Order, Timer};
 use super::scope::first_false;
@@ -33,32 +37,49 @@ impl Dispatcher {
             self.set_value(scope, name, value);
         }
         if done.cancelled && !succeeded {
-            return self.cancelled(key, done.at);
+            let usage = self.cut_usage(done.at, &done.result);
+            return self.cancelled(key, usage);
         }
-        let result =
-            if done.timed_out && !succeeded { Err(self.timed_out(key, done.at)) } else { done.result };
+        let result = match done.result {
+            result if done.timed_out && !succeeded => {
+                let (error, usage) = (self.timed_out(key, done.at), self.cut_usage(done.at, &result));
+                Ok(Output { failed: true, error: Some(error), usage, ..Output::default() })
+            }
+            Err(error) if error.code == Code::ActionPanicked => {
+                let (error, usage) = (Some(error.clone()), self.cut_usage(done.at, &Err(error)));
+                Ok(Output { failed: true, error, usage, ..Output::default() })
+            }
+            result => result,
+        };
         if self.judge(key, done.at, result) {
             self.wake(key);
         }
     }
 
+    /// What an attempt used that was cut off: what it could still tell, otherwise the most that it can be.
+    fn cut_usage(&self, at: At, result: &Result<Output, Failure>) -> Option<Usage> {
+        let told = result.as_ref().ok().and_then(|output| output.usage.clone());
+        told.or_else(|| self.state.reserved.get(&at).map(Usage::as_bound))
+    }
+
     /// An attempt was ended by an order. Where the run is to be resumed nothing is written: the step is in doubt.
-    pub(super) fn cancelled(&mut self, key: StrandKey, at: At) {
+    pub(super) fn cancelled(&mut self, key: StrandKey, usage: Option<Usage>) {
         if matches!(self.course, Course::Interrupting { .. }) {
             // The loop in `work` parks it, after what always runs.
             let strand = self.strand(key);
             if (strand.walk.cursor) >= self.plan.tasks[key.0 as usize].cleanup {
                 let error = Failure::new(Code::Cancelled, "the step was ended before it was done");
-                return self.end_with(key, at, Status::Cancelled, error);
+                return self.end_with(key, Status::Cancelled, error, usage);
             }
             return self.wake(key);
         }
         let error = Failure::new(Code::Cancelled, "the step was ended before it was done");
-        self.end_with(key, at, Status::Cancelled, error);
+        self.end_with(key, Status::Cancelled, error, usage);
     }
 
-    pub(super) fn end_with(&mut self, key: StrandKey, _at: At, status: Status, error: Failure) {
-        let outcome = Outcome { status, ..Outcome::failed(error) };
+    fn end_with(&mut self, key: StrandKey, status: Status, error: Failure, usage: Option<Usage>) {
+        let detail = Detail { error: Some(error), usage, ..Detail::default() };
+        let outcome = Outcome { status, duration_ms: 0, detail: Some(Arc::new(detail)) };
         self.finish(key, outcome);
         self.wake(key);
     }

@@ -181,10 +181,9 @@ impl Driver {
         // It still waits for the disk: it never began.
         if let Some(place) = work.starts.iter().position(|(_, start)| start.at == at) {
             work.starts.remove(place);
-            let error = Failure::new(Code::Cancelled, "the step was ended before it began");
             let finished = crate::dispatch::Finished {
                 at,
-                result: Err(error),
+                result: Ok(executor::never_began()),
                 timed_out: false,
                 cancelled: true,
                 writes: Vec::new(),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use windlass_model::{At, BlobId, Code, Failure, Plan, RunId, Scope};
+use windlass_model::{At, BlobId, Code, Failure, Plan, RunId, Scope, Usage};
 
 use crate::action::{Action, ActionFuture, Blobs, Mode, Output, StepContext, Tell};
 use crate::cleanup::CleanupStack;
@@ -110,7 +110,7 @@ pub(crate) fn spawn(
         // The order may have come before the action could begin.
         let ended = Ended { timed_out: false, cancelled: token.is_cancelled() };
         let (result, ended) = if ended.cancelled {
-            (Err(ended_early()), ended)
+            (Ok(never_began()), ended)
         } else {
             let deed = perform(action.as_ref(), step, deed, inputs.clone());
             attend(Guarded(Box::pin(deed)), token, deadline).await
@@ -264,6 +264,12 @@ async fn attend(
     cancel.cancel();
     let result = tokio::time::timeout(GRACE, &mut action).await;
     (result.unwrap_or_else(|_| Err(ended_early())), ended)
+}
+
+/// What came of an attempt that was ended before its action could begin: nothing was used, for certain.
+pub(super) fn never_began() -> Output {
+    let error = Failure::new(Code::Cancelled, "the step was ended before it began");
+    Output { failed: true, error: Some(error), usage: Some(Usage::default()), ..Output::default() }
 }
 
 fn ended_early() -> Failure {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use windlass_engine::{
-    Action, ActionFuture, Call, Mode, Observer, Output, RunOptions, Runtime, StepContext, Stop,
+    Action, ActionFuture, Call, Estimate, Mode, Observer, Output, RunOptions, Runtime, StepContext, Stop,
 };
 use windlass_model::{
     Budget, Code, Cost, Draft, Failure, Money, Phase, Record, RunId, RunState, RunStatus, Status, Step,
@@ -227,7 +227,7 @@ async fn workflow_02_an_abort_in_the_middle_of_a_batch_ends_aborted_with_ended_t
 struct Paid;
 
 fn cost(nanos: i64) -> Usage {
-    Usage { tokens: 0, cost: Cost { amount: Money(nanos), currency: "USD".into() } }
+    Usage { cost: Cost { amount: Money(nanos), currency: "USD".into() }, ..Usage::default() }
 }
 
 impl Action for Paid {
@@ -235,8 +235,8 @@ impl Action for Paid {
         "paid"
     }
 
-    fn estimate(&self, call: &Call<'_>) -> Result<Option<Usage>, Failure> {
-        Ok(Some(cost(call.input["estimate"].as_i64().unwrap_or(0))))
+    fn estimate(&self, call: &Call<'_>) -> Result<Option<Estimate>, Failure> {
+        Ok(Some(cost(call.input["estimate"].as_i64().unwrap_or(0)).into()))
     }
 
     fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a> {

@@ -72,12 +72,12 @@ pub fn attempts(state: &RunState, task: u32) -> u32 {
     executions(state, task).map(|(_, run)| run.attempts).max().unwrap_or(0)
 }
 
-/// What the steps of a task used, by their results. What attempts used that were tried again is in the run's
-/// usage alone.
+/// What the steps of a task used, all their attempts together.
 pub fn usage(state: &RunState, task: u32) -> Usage {
     let mut sum = Usage::default();
-    let details = executions(state, task).filter_map(|(_, run)| run.detail.as_ref());
-    details.filter_map(|detail| detail.usage.as_ref()).for_each(|used| sum.add(used));
+    let first = At { task, step: 0, host: 0, item: None };
+    let mine = state.spent.range(first..).take_while(|(at, _)| at.task == task);
+    mine.for_each(|(_, used)| sum.add(used));
     sum
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use windlass_model::{
     At, CleanupEntry, Code, Cost, Detail, Event, Failure, Fragment, Money, Outcome, Record, RunStatus, Scope,
-    Status, TaskEnd, Usage, Verdict,
+    Status, TaskEnd, Tokens, Usage, Verdict,
 };
 use windlass_store::{Error, Filter, Journal, Sqlite, Store};
 
@@ -44,7 +44,12 @@ fn arb_failure() -> impl Strategy<Value = Failure> {
 fn arb_usage() -> impl Strategy<Value = Usage> {
     // Up to a million units: there JSON's numbers are exact to the nano-unit.
     (any::<u64>(), -1_000_000_000_000_000..1_000_000_000_000_000i64, "[A-Z]{0,3}").prop_map(
-        |(tokens, amount, currency)| Usage { tokens, cost: Cost { amount: Money(amount), currency } },
+        |(tokens, amount, currency)| Usage {
+            tokens,
+            cost: Cost { amount: Money(amount), currency },
+            bound: tokens % 2 == 0,
+            kinds: Tokens { input: tokens / 2, output: tokens / 3, cache_read: tokens % 5, cache_write: 0 },
+        },
     )
 }
 
@@ -179,7 +184,11 @@ fn every_record_comes_back_as_it_was() {
 fn one_of_each() -> Vec<Event> {
     let at = At { task: 1, step: 2, host: 3, item: Some(4) };
     let failure = Failure::new(Code::CommandFailed, "no such file").hint("look").transient();
-    let usage = Usage { tokens: 7, cost: Cost { amount: Money(1_500_000_001), currency: "USD".into() } };
+    let usage = Usage {
+        cost: Cost { amount: Money(1_500_000_001), currency: "USD".into() },
+        tokens: 7,
+        ..Usage::default()
+    };
     let detail = Detail {
         result: json!({"rc": 2, "stderr": "ö\n", "load": 0.30000000000000004}),
         error: Some(failure.clone()),
