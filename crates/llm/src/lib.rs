@@ -4,12 +4,15 @@
 //! here is synchronous: a caller runs it on a thread that may block, and ends any wait by its [`Patience`]. The
 //! crate reads no environment; keys and addresses are handed in, keys as [`Key`], which no text shows.
 
+pub mod catalogue;
 mod error;
 mod key;
 mod patience;
+pub mod price;
 mod provider;
 mod reply;
 mod request;
+pub mod tokens;
 
 pub use error::{Error, Kind};
 pub use key::Key;

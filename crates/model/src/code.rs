@@ -189,6 +189,10 @@ codes! {
     ModelUnavailable = "WL0678",
     /// What a provider of language models answered cannot be understood.
     ModelGarbled = "WL0679",
+    /// There is no language model of this name.
+    UnknownModel = "WL0680",
+    /// A list of language models says something that makes no sense.
+    BadModel = "WL0681",
     /// An inventory says something that makes no sense.
     BadInventory = "WL0700",
     /// A file or folder of the state cannot be used.
