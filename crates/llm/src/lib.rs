@@ -5,6 +5,7 @@
 //! crate reads no environment; keys and addresses are handed in, keys as [`Key`], which no text shows.
 
 pub mod catalogue;
+pub mod context;
 mod error;
 mod key;
 mod patience;

@@ -193,6 +193,10 @@ codes! {
     UnknownModel = "WL0680",
     /// A list of language models says something that makes no sense.
     BadModel = "WL0681",
+    /// The context of a prompt cannot be made to fit.
+    ContextTooLarge = "WL0682",
+    /// The options of a prompt's context contradict each other.
+    BadContext = "WL0683",
     /// An inventory says something that makes no sense.
     BadInventory = "WL0700",
     /// A file or folder of the state cannot be used.

@@ -1,13 +1,13 @@
 //! One model: what it can, and what it costs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use windlass_model::Money;
 
 use super::Role;
 use crate::Tokens;
 
 /// One model.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Model {
     /// Its provider's name for it.
     pub id: String,
@@ -16,28 +16,28 @@ pub struct Model {
     /// How many tokens it can read and write together.
     pub max_context: u64,
     /// How many tokens it can write; unknown where nothing is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_output: Option<u32>,
     /// What it costs.
     #[serde(flatten)]
     pub prices: Prices,
     /// What it costs where the prompt is long.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub long_prompt: Option<LongPrompt>,
     /// The role that its entry gives it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_role: Option<Role>,
     /// Whether it can call tools.
     pub supports_tools: bool,
     /// How its tokens are counted.
     pub tokenizer: Vocabulary,
     /// What a person should know about the entry.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
 /// Money for a million tokens of each kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prices {
     /// Read by the model.
     #[serde(rename = "input_cost_per_1m")]
@@ -66,7 +66,7 @@ impl Prices {
 }
 
 /// Other prices for the whole of a request whose prompt is long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LongPrompt {
     /// They hold for prompts of more tokens than this.
     pub above: u64,
@@ -76,7 +76,7 @@ pub struct LongPrompt {
 }
 
 /// How the tokens of a text are counted for a model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Vocabulary {
     /// Exactly, by OpenAI's vocabulary of GPT-4o and later.
