@@ -11,7 +11,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal};
-use windlass_model::RunId;
+use windlass_model::{RunId, digest};
+
+/// The environment variable that tells the store of a process's run: two stores may have runs of one name.
+pub const SCOPE_MARK: &str = "WINDLASS_SCOPE";
 
 /// The environment variable that names the run of a process.
 pub const RUN_MARK: &str = "WINDLASS_RUN";
@@ -39,10 +42,22 @@ pub struct Ended {
     pub left: Vec<i32>,
 }
 
-/// Ends all processes of a run, or of one of its steps: asks them first, then kills them with their groups.
-/// It blocks for about a second at most. Processes of other users, this process and those above it are let be.
-pub fn end_marked(run: &RunId, step: Option<&str>) -> io::Result<Ended> {
-    let mark = Mark::new(run, step);
+/// What [`SCOPE_MARK`] says of the store in a folder; a store in memory is its process's own.
+pub fn scope_mark(state: Option<&Path>) -> String {
+    match state {
+        Some(state) => {
+            let state = state.canonicalize().unwrap_or_else(|_| state.into());
+            digest::sha256_hex(state.as_os_str().as_encoded_bytes())[..16].to_owned()
+        }
+        None => format!("memory-{}", std::process::id()),
+    }
+}
+
+/// Ends all processes of a run of the store that `scope` stands for: asks them first, then kills them with their
+/// groups. It blocks for about a second at most. Processes of other users, this process and those above it are
+/// let be.
+pub fn end_marked(scope: &str, run: &RunId) -> io::Result<Ended> {
+    let mark = Mark::new(scope, run);
     let mut marked = mark.find()?;
     let mut ended = Ended { found: marked.len(), ..Ended::default() };
     // Members that wiped their environment are in the group of a leader that did not.
@@ -75,7 +90,7 @@ pub fn end_marked(run: &RunId, step: Option<&str>) -> io::Result<Ended> {
 
 /// What a process's environment has to have, and whom not to touch.
 struct Mark {
-    wanted: Vec<Vec<u8>>,
+    wanted: [Vec<u8>; 2],
     spared: BTreeSet<i32>,
     spared_groups: BTreeSet<i32>,
 }
@@ -102,9 +117,8 @@ impl Marked {
 }
 
 impl Mark {
-    fn new(run: &RunId, step: Option<&str>) -> Self {
-        let mut wanted = vec![format!("{RUN_MARK}={run}").into_bytes()];
-        wanted.extend(step.map(|step| format!("{STEP_MARK}={step}").into_bytes()));
+    fn new(scope: &str, run: &RunId) -> Self {
+        let wanted = [format!("{SCOPE_MARK}={scope}").into_bytes(), format!("{RUN_MARK}={run}").into_bytes()];
         // A run may be started by a step of another one, or of itself: whoever started this process stays.
         let (mut spared, mut spared_groups) = (BTreeSet::new(), BTreeSet::new());
         let mut next = std::process::id() as i32;
@@ -202,17 +216,22 @@ mod tests {
     #[test]
     fn only_processes_with_the_mark_are_ended() {
         let (run, other) = (run_id("ended"), run_id("spared"));
-        let mut ours = Child::start("echo; sleep 60", &[(RUN_MARK, run.as_str()), (STEP_MARK, "a/b")]);
-        let mut step = Child::start("echo; sleep 60", &[(RUN_MARK, run.as_str()), (STEP_MARK, "a/c")]);
-        let mut theirs = Child::start("echo; sleep 60", &[(RUN_MARK, other.as_str())]);
-        let ended = end_marked(&run, Some("a/b")).expect("/proc can be read");
+        let mut ours = Child::start("echo; sleep 60", &[(SCOPE_MARK, "here"), (RUN_MARK, run.as_str())]);
+        let mut theirs = Child::start("echo; sleep 60", &[(SCOPE_MARK, "here"), (RUN_MARK, other.as_str())]);
+        let mut twin = Child::start("echo; sleep 60", &[(SCOPE_MARK, "there"), (RUN_MARK, run.as_str())]);
+        let ended = end_marked("here", &run).expect("/proc can be read");
         assert!(ended.found >= 1 && ended.left.is_empty(), "{ended:?}");
         ours.0.wait().expect("it ended");
-        assert!(step.goes_on(), "another step's process goes on");
-        let ended = end_marked(&run, None).expect("/proc can be read");
-        assert!(ended.found >= 1 && ended.left.is_empty(), "{ended:?}");
-        step.0.wait().expect("it ended");
         assert!(theirs.goes_on(), "another run's process goes on");
+        assert!(twin.goes_on(), "a process of a run of this name in another store goes on");
+    }
+
+    #[test]
+    fn a_store_has_one_mark_however_its_folder_is_named() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let detour = dir.path().join(".");
+        assert_eq!(scope_mark(Some(dir.path())), scope_mark(Some(&detour)));
+        assert_ne!(scope_mark(Some(dir.path())), scope_mark(None));
     }
 
     #[test]
@@ -220,8 +239,8 @@ mod tests {
         let run = run_id("stubborn");
         // The inner process has wiped its environment: only its group leads to it.
         let script = "trap '' TERM; env -i sleep 61 & echo $!; while :; do sleep 0.05; done";
-        let mut child = Child::start(script, &[(RUN_MARK, run.as_str())]);
-        let ended = end_marked(&run, None).expect("/proc can be read");
+        let mut child = Child::start(script, &[(SCOPE_MARK, "here"), (RUN_MARK, run.as_str())]);
+        let ended = end_marked("here", &run).expect("/proc can be read");
         assert!(ended.killed >= 1 && ended.left.is_empty(), "{ended:?}");
         assert_eq!(child.0.wait().expect("it ended").signal(), Some(9));
         // What has ended and was not collected yet has no command line any more.
@@ -235,6 +254,6 @@ mod tests {
 
     #[test]
     fn nothing_to_end_is_no_error() {
-        assert_eq!(end_marked(&run_id("nobody"), None).expect("/proc can be read"), Ended::default());
+        assert_eq!(end_marked("here", &run_id("nobody")).expect("/proc can be read"), Ended::default());
     }
 }

@@ -1,20 +1,16 @@
-//! The handlers that every program has: removing paths of its own, and ending processes of a run.
+//! The handler that every program has: removing paths of its own.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use windlass_model::{CleanupEntry, RunId};
+use windlass_model::CleanupEntry;
 
 use super::{CleanupFuture, CleanupHandler};
 
 /// The kind of entries that [`RemovePath`] takes back.
 pub const REMOVE_PATH: &str = "remove_path";
-
-/// The kind of entries that [`KillMarked`] takes back.
-pub const KILL_MARKED: &str = "kill_marked";
 
 /// Removes a file or a folder of the program's own, below its state folder and nowhere else: an entry comes
 /// out of a journal, and a journal must not be able to remove what is not the program's.
@@ -88,46 +84,6 @@ impl CleanupHandler for RemovePath {
         Box::pin(async move {
             let path = data.get("path").and_then(Value::as_str).ok_or("the entry names no path")?;
             self.remove(Path::new(path))
-        })
-    }
-}
-
-/// Ends the processes that a run has left behind, found by the mark in their environment.
-#[derive(Debug)]
-pub struct KillMarked;
-
-#[derive(Deserialize)]
-struct Marked {
-    run: RunId,
-    #[serde(default)]
-    step: Option<String>,
-}
-
-impl KillMarked {
-    /// The entry for all processes of a run.
-    pub fn entry(run: &RunId) -> CleanupEntry {
-        CleanupEntry {
-            kind: KILL_MARKED.to_owned(),
-            label: format!("processes of run {run}"),
-            data: json!({ "run": run }),
-        }
-    }
-}
-
-impl CleanupHandler for KillMarked {
-    fn kind(&self) -> &str {
-        KILL_MARKED
-    }
-
-    fn take_back<'a>(&'a self, data: &'a Value, _cancel: CancellationToken) -> CleanupFuture<'a> {
-        Box::pin(async move {
-            let marked = Marked::deserialize(data).map_err(|_| "the entry names no run".to_owned())?;
-            let ended = crate::process::end_marked(&marked.run, marked.step.as_deref());
-            let ended = ended.map_err(|error| format!("cannot look for processes: {error}"))?;
-            match ended.left.as_slice() {
-                [] => Ok(()),
-                left => Err(format!("processes {left:?} are still there")),
-            }
         })
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use windlass_model::{CleanupEntry, Failure};
 
-use super::{KillMarked, RemovePath};
+use super::RemovePath;
 use crate::Error;
 
 /// What taking back gives: nothing, or why it could not be done.
@@ -39,9 +39,9 @@ impl CleanupHandlers {
     /// The handlers that every program has. Paths are removed below `state_dir` only; without one, none are.
     pub fn builtin(state_dir: Option<&Path>) -> Self {
         let mut all = Self::default();
-        let paths = state_dir.map(|dir| Arc::new(RemovePath::new(dir)) as Arc<dyn CleanupHandler>);
-        for handler in paths.into_iter().chain([Arc::new(KillMarked) as Arc<dyn CleanupHandler>]) {
-            all.0.insert(handler.kind().into(), handler);
+        if let Some(dir) = state_dir {
+            let paths = RemovePath::new(dir);
+            all.0.insert(paths.kind().into(), Arc::new(paths));
         }
         all
     }

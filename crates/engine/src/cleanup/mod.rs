@@ -11,7 +11,7 @@ mod item;
 mod report;
 mod stack;
 
-pub use builtin::{KILL_MARKED, KillMarked, REMOVE_PATH, RemovePath};
+pub use builtin::{REMOVE_PATH, RemovePath};
 pub use handler::{CleanupFuture, CleanupHandler, CleanupHandlers, CleanupJournal, JournalFuture};
 pub use report::{CleanupFailure, CleanupReport};
 pub use stack::{CleanupStack, ENTRY_TIMEOUT, TOTAL_TIMEOUT, Ticket};

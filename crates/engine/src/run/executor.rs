@@ -28,6 +28,8 @@ const GRACE: Duration = Duration::from_secs(4);
 /// What all attempts of a run share.
 pub(crate) struct Surroundings {
     pub run: RunId,
+    /// The store's mark, for processes.
+    pub scope: String,
     pub plan: Arc<Plan>,
     pub root: Arc<Path>,
     pub mode: Mode,
@@ -45,6 +47,7 @@ impl Surroundings {
         let item = start.at.item.map(|item| format!("[{item}]")).unwrap_or_default();
         let mut environment = start.environment;
         // By these marks what is left of a dead driver's processes is found and ended.
+        environment.insert(crate::process::SCOPE_MARK.into(), self.scope.clone());
         environment.insert(crate::process::RUN_MARK.into(), self.run.to_string());
         environment.insert(
             crate::process::STEP_MARK.into(),

@@ -266,7 +266,7 @@ impl Runtime {
         let id = stored.row.id.clone();
         self.check_actions(state.plan())?;
         // Where processes cannot be looked for, there are none that can be found.
-        crate::process::end_marked(&id, None).ok();
+        crate::process::end_marked(&crate::process::scope_mark(self.store().state()), &id).ok();
         let flag = |name: &str| stored.options.get(name).and_then(serde_json::Value::as_bool) == Some(true);
         let mode = Mode { check: flag("check"), diff: flag("diff") || options.mode.diff };
         let meta = RunMeta::new(id.clone(), &stored.row.invoker, stored.row.digest.clone());
@@ -386,6 +386,7 @@ impl Runtime {
         let (sender, inputs) = mpsc::unbounded_channel();
         let surroundings = Arc::new(Surroundings {
             run: id.clone(),
+            scope: crate::process::scope_mark(self.store().state()),
             plan: plan.clone(),
             root: Arc::from(root.as_path()),
             mode,
