@@ -17,8 +17,9 @@ use crate::{
     Error, Follow, Identity, Proxies, Scheme, Trust, Url,
     cookies::Jar,
     dial::{Dial, NoNames, proxy_header},
+    pool::Pool,
     redirect, tls,
-    wire::Patience,
+    wire::{Alive, Patience},
 };
 
 /// How requests are made.
@@ -154,17 +155,34 @@ impl fmt::Debug for Body {
 pub struct Client {
     options: Options,
     tls: std::sync::OnceLock<Arc<ClientConfig>>,
+    pool: Option<Arc<Pool>>,
 }
 
 impl Client {
     /// A client; certificates are read when a request first needs them.
     pub fn new(options: Options) -> Self {
-        Self { options, tls: std::sync::OnceLock::new() }
+        Self { options, tls: std::sync::OnceLock::new(), pool: None }
+    }
+
+    /// A client whose connections stay open for the next request to the same place, where the server allows it
+    /// and the answer was read to its end. Any number of threads may use it. A server may close a connection in
+    /// the moment in which it is used again: that is [`Error::Cut`], and the caller's to repeat.
+    pub fn keeping(options: Options) -> Self {
+        Self { pool: Some(Arc::default()), ..Self::new(options) }
     }
 
     /// Sends a request, and those that its redirects and the server's demand for credentials lead to. Every
     /// status is an answer, not an error.
     pub fn send(&self, request: &Request) -> Result<Response, Error> {
+        self.send_while(request, self.options.alive.clone())
+    }
+
+    /// The same, with an `alive` of its own for this request, its body included.
+    pub fn send_while(
+        &self,
+        request: &Request,
+        alive: Arc<dyn Fn() -> bool + Send + Sync>,
+    ) -> Result<Response, Error> {
         let mut jar = Jar::default();
         let mut request = request.clone();
         if request.credentials.is_none() {
@@ -176,14 +194,14 @@ impl Client {
         authorize(&mut request, |credentials| credentials.at_once);
         let mut asked = false;
         for _ in 0..=redirect::LIMIT {
-            let mut response = self.once(&request, &jar)?;
+            let mut response = self.once(&request, &jar, &alive)?;
             for (_, cookie) in response.headers.iter().filter(|(name, _)| name == "set-cookie") {
                 jar.take(cookie, &request.url);
             }
             if response.status == 401 && !asked && request.url.same_place(&home) && wants_basic(&response) {
                 asked = true;
                 if authorize(&mut request, |_| true) {
-                    response = self.once(&request, &jar)?;
+                    response = self.once(&request, &jar, &alive)?;
                 }
             }
             let location = response.header("location");
@@ -198,15 +216,19 @@ impl Client {
         Err(Error::Redirects(redirect::LIMIT))
     }
 
-    fn once(&self, request: &Request, jar: &Jar) -> Result<Response, Error> {
+    fn once(&self, request: &Request, jar: &Jar, alive: &Alive) -> Result<Response, Error> {
         let proxy = match self.options.proxies.of(&request.url) {
             Some(_) if self.options.unix.is_some() => None,
             Some(text) => Some(proxy_of(text)?),
             None => None,
         };
         let plain = proxy.as_ref().filter(|_| request.url.scheme == Scheme::Http);
-        let head = head(request, jar.header(&request.url), plain.and_then(proxy_header))?;
-        let agent = self.agent(&request.url, proxy)?;
+        let mut extra = vec![("Accept-Encoding", "identity".to_owned())];
+        extra.extend(self.pool.is_none().then(|| ("Connection", "close".to_owned())));
+        extra.extend(jar.header(&request.url).map(|cookies| ("Cookie", cookies)));
+        extra.extend(plain.and_then(proxy_header).map(|value| ("Proxy-Authorization", value)));
+        let head = head(request, &extra)?;
+        let agent = self.agent(&request.url, proxy, alive)?;
         let sent = match &request.payload {
             Payload::Bytes(bytes) => agent.run(head.body(bytes.as_slice()).map_err(refused)?),
             Payload::File(path) => {
@@ -223,7 +245,7 @@ impl Client {
         Ok(answer(sent?, request.url.clone()))
     }
 
-    fn agent(&self, url: &Url, proxy: Option<Url>) -> Result<Agent, Error> {
+    fn agent(&self, url: &Url, proxy: Option<Url>, alive: &Alive) -> Result<Agent, Error> {
         let tls = match (url.scheme, self.tls.get()) {
             (Scheme::Http, _) => None,
             (Scheme::Https, Some(config)) => Some(config.clone()),
@@ -232,8 +254,9 @@ impl Client {
                 Some(self.tls.get_or_init(|| config).clone())
             }
         };
-        let patience = Patience { limit: self.options.timeout, alive: self.options.alive.clone() };
-        let dial = Dial { url: url.clone(), proxy, unix: self.options.unix.clone(), tls, patience };
+        let patience = Patience::new(self.options.timeout, alive.clone());
+        let (unix, pool) = (self.options.unix.clone(), self.pool.clone());
+        let dial = Dial { url: url.clone(), proxy, unix, tls, patience, pool };
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -272,20 +295,11 @@ fn proxy_of(text: &str) -> Result<Url, Error> {
     Url::parse(&whole).ok().filter(|url| url.scheme == Scheme::Http).ok_or_else(bad)
 }
 
-/// The head of a request. What is wrong with a header is said without its value.
-fn head(
-    request: &Request,
-    cookies: Option<String>,
-    proxy: Option<String>,
-) -> Result<http::request::Builder, Error> {
+/// The head of a request, with what of `extra` is not in it already. What is wrong with a header is said without
+/// its value.
+fn head(request: &Request, extra: &[(&str, String)]) -> Result<http::request::Builder, Error> {
     let mut head = http::Request::builder().method(request.method.as_str()).uri(request.url.target());
     let given = |name: &str| request.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
-    let mut extra = vec![("Connection", "close".to_owned())];
-    if !given("accept-encoding") {
-        extra.push(("Accept-Encoding", "identity".into()));
-    }
-    extra.extend(cookies.filter(|_| !given("cookie")).map(|cookies| ("Cookie", cookies)));
-    extra.extend(proxy.map(|value| ("Proxy-Authorization", value)));
     let own = extra.iter().map(|(name, value)| (*name, value)).filter(|(name, _)| !given(name));
     for (name, value) in request.headers.iter().map(|(name, value)| (name.as_str(), value)).chain(own) {
         // How long the body is, is known from the body.

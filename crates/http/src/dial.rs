@@ -22,7 +22,9 @@ use ureq::{
 };
 
 use crate::{
-    Error, Scheme, Url, tls,
+    Error, Scheme, Url,
+    pool::{Kept, Line, Pool},
+    tls,
     wire::{Patience, Socket, TURN, Wire},
 };
 
@@ -35,6 +37,8 @@ pub(crate) struct Dial {
     /// Needed for https only.
     pub(crate) tls: Option<Arc<ClientConfig>>,
     pub(crate) patience: Patience,
+    /// Where connections wait for the next request, if they are kept.
+    pub(crate) pool: Option<Arc<Pool>>,
 }
 
 impl Connector<()> for Dial {
@@ -45,6 +49,20 @@ impl Connector<()> for Dial {
         details: &ConnectionDetails<'_>,
         _: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
+        let Some(pool) = &self.pool else { return Ok(Some(self.fresh(details)?)) };
+        let proxy = self.proxy.as_ref().map(Url::authority).unwrap_or_default();
+        let place = format!("{} {} {proxy}", self.url.scheme.name(), self.url.authority());
+        let line = match pool.take(&place, &self.patience) {
+            Some(line) => line,
+            None => Line { transport: self.fresh(details)?, patience: self.patience.clone() },
+        };
+        Ok(Some(Box::new(Kept::new(line, place, pool.clone()))))
+    }
+}
+
+impl Dial {
+    /// A connection of its own.
+    fn fresh(&self, details: &ConnectionDetails<'_>) -> Result<Box<dyn Transport>, ureq::Error> {
         let sizes = (details.config.input_buffer_size(), details.config.output_buffer_size());
         let wire = Wire::new(self.socket()?, self.patience.clone(), sizes);
         let secure = self.url.scheme == Scheme::Https;
@@ -55,14 +73,12 @@ impl Connector<()> for Dial {
         };
         match &self.tls {
             Some(config) if secure => {
-                Ok(Some(Box::new(tls::wrap(wire, &self.url.host, config.clone(), details, sizes)?)))
+                Ok(Box::new(tls::wrap(wire, &self.url.host, config.clone(), details, sizes)?))
             }
-            _ => Ok(Some(Box::new(wire))),
+            _ => Ok(Box::new(wire)),
         }
     }
-}
 
-impl Dial {
     fn socket(&self) -> Result<Socket, Error> {
         let (socket, to) = match &self.unix {
             Some(path) => {
@@ -83,7 +99,7 @@ impl Dial {
 /// ends by itself when nobody waits for it any more.
 fn reach(host: &str, port: u16, patience: &Patience) -> Result<TcpStream, Error> {
     let (send, receive) = mpsc::sync_channel(1);
-    let (name, limit) = (host.to_owned(), patience.limit);
+    let (name, limit) = (host.to_owned(), patience.limit());
     let start = Instant::now();
     let work = move || {
         // Nobody may be waiting any more.

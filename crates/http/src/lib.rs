@@ -1,6 +1,7 @@
 //! A small synchronous HTTP/1.1 client whose every wait ends when its caller has to stop.
 //!
-//! A [`Client`] sends one [`Request`] at a time, each over a connection of its own, follows redirects by one of
+//! A [`Client`] sends one [`Request`] at a time, each over a connection of its own or one that was kept
+//! ([`Client::keeping`]), follows redirects by one of
 //! Ansible's rules ([`Follow`]), answers a demand for credentials once, and hands out the body as it comes. It
 //! reads no environment: proxies and certificates are given to it ([`Options`]).
 //!
@@ -11,6 +12,7 @@ mod client;
 mod cookies;
 mod dial;
 mod error;
+mod pool;
 mod proxy;
 mod redirect;
 mod tls;

@@ -181,7 +181,7 @@ impl Transport for Secure {
     }
 
     fn is_open(&mut self) -> bool {
-        false
+        self.stream.sock.get_mut().is_open()
     }
 
     fn is_tls(&self) -> bool {

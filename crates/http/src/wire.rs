@@ -5,7 +5,7 @@ use std::{
     io::{self, Read, Write},
     net::TcpStream,
     os::unix::net::UnixStream,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -16,17 +16,39 @@ use crate::Error;
 /// How often a wait looks whether it has to end.
 pub(crate) const TURN: Duration = Duration::from_millis(50);
 
-/// How long one wait may take, and whether anybody still wants what it is for.
+/// Whether anybody still wants what is waited for.
+pub(crate) type Alive = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// How long one wait may take, and whether anybody still wants what it is for. Clones share it: a connection that
+/// is used again is handed to who uses it now.
 #[derive(Clone)]
 pub(crate) struct Patience {
-    pub(crate) limit: Duration,
-    pub(crate) alive: Arc<dyn Fn() -> bool + Send + Sync>,
+    limit: Duration,
+    alive: Arc<Mutex<Alive>>,
 }
 
 impl Patience {
+    pub(crate) fn new(limit: Duration, alive: Alive) -> Self {
+        Self { limit, alive: Arc::new(Mutex::new(alive)) }
+    }
+
+    pub(crate) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    fn alive(&self) -> Alive {
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From here on it lasts as long as the other one.
+    pub(crate) fn take_over(&self, other: &Self) {
+        let alive = other.alive();
+        *self.alive.lock().unwrap_or_else(PoisonError::into_inner) = alive;
+    }
+
     /// Goes on unless the caller has to stop or the limit has passed since `start`.
     pub(crate) fn go_on(&self, start: Instant) -> Result<(), Error> {
-        if !(self.alive)() {
+        if !(self.alive())() {
             return Err(Error::Stopped);
         }
         if start.elapsed() >= self.limit {
@@ -63,6 +85,18 @@ impl Socket {
                 socket.set_write_timeout(Some(TURN))
             }
         }
+    }
+
+    /// Whether the other side has neither closed it nor sent anything.
+    fn is_quiet(&self) -> bool {
+        let Self::Tcp(socket) = self else { return false };
+        let quiet = || -> io::Result<bool> {
+            socket.set_nonblocking(true)?;
+            let found = socket.peek(&mut [0]);
+            socket.set_nonblocking(false)?;
+            Ok(found.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock))
+        };
+        quiet().unwrap_or(false)
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -162,8 +196,7 @@ impl Transport for Wire {
         Ok(amount > 0)
     }
 
-    /// Each connection serves one request, so that nobody asks for a second one.
     fn is_open(&mut self) -> bool {
-        false
+        self.origin.is_none() && self.socket.is_quiet()
     }
 }
