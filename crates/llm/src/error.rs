@@ -24,6 +24,8 @@ pub struct Error {
     pub spent: Option<Tokens>,
     /// Whether some of the reply was told already.
     pub told: bool,
+    /// Whether the provider may have seen the request.
+    pub reached: bool,
     /// The provider's name for the request, for its support.
     pub request_id: Option<String>,
 }
@@ -62,7 +64,21 @@ impl Error {
     /// An error of this kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { kind, message, status: None, retry_after: None, spent: None, told: false, request_id: None }
+        Self {
+            kind,
+            message,
+            status: None,
+            retry_after: None,
+            spent: None,
+            told: false,
+            reached: true,
+            request_id: None,
+        }
+    }
+
+    /// An error of this kind that came before the provider was asked.
+    pub fn before(kind: Kind, message: impl Into<String>) -> Self {
+        Self { reached: false, ..Self::new(kind, message) }
     }
 
     /// Whether the same request may well succeed a moment later.
@@ -85,12 +101,9 @@ impl Error {
         if self.spent.is_some() || self.told {
             return true;
         }
-        match self.kind {
-            Kind::Timeout | Kind::Network | Kind::BadAnswer | Kind::Cancelled => {
-                self.status.is_none_or(|s| s < 400)
-            }
-            _ => false,
-        }
+        let answered = self.status.is_some_and(|status| status >= 300);
+        let open = matches!(self.kind, Kind::Timeout | Kind::Network | Kind::BadAnswer | Kind::Cancelled);
+        self.reached && open && !answered
     }
 
     /// The code whose page says what to do.

@@ -7,17 +7,25 @@
 pub mod catalogue;
 pub mod context;
 mod error;
+mod estimate;
+mod fault;
+mod format;
 mod key;
 mod patience;
 pub mod price;
 mod provider;
 mod reply;
 mod request;
+mod service;
+pub mod sse;
 pub mod tokens;
 
 pub use error::{Error, Kind};
+pub use format::{Anthropic, Chat, Quirks, Responses};
 pub use key::Key;
 pub use patience::Patience;
 pub use provider::{Delta, Provider};
 pub use reply::{Reply, Stop, Tokens};
 pub use request::{Choice, Message, OutputSchema, Part, Request, Role, Tool};
+pub use service::Service;
+pub use windlass_http::{Proxies, Trust};

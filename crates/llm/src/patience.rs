@@ -50,11 +50,11 @@ impl Patience {
     /// Goes on while there is any left. The error is [`Kind::Cancelled`] or [`Kind::Timeout`].
     pub fn check(&self) -> Result<(), Error> {
         if !(self.alive)() {
-            return Err(Error::new(Kind::Cancelled, "the request was cancelled"));
+            return Err(Error::before(Kind::Cancelled, "the request was cancelled"));
         }
         match self.until {
             Some(end) if Instant::now() >= end => {
-                Err(Error::new(Kind::Timeout, "the time for the request is over"))
+                Err(Error::before(Kind::Timeout, "the time for the request is over"))
             }
             _ => Ok(()),
         }

@@ -23,6 +23,11 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// A reply with what the service told of usage; where that is nothing, the estimate is still to be made.
+    pub(crate) fn of(id: String, model: String, parts: Vec<Part>, stop: Stop, usage: Option<Tokens>) -> Self {
+        Self { id, model, parts, stop, usage: usage.unwrap_or_default(), estimated: usage.is_none() }
+    }
+
     /// Its texts, joined.
     pub fn text(&self) -> String {
         request::text(&self.parts)
@@ -62,8 +67,8 @@ pub enum Stop {
 
 /// Tokens, each counted once: `input` are those that were neither read from nor written to a cache.
 ///
-/// Anthropic counts so itself. OpenAI's formats count those read from the cache (`cached_tokens`) among the prompt's,
-/// so that they are taken off there; writing to their caches costs nothing and is not told.
+/// Anthropic counts so itself. OpenAI's formats count what was read from and written to the cache (`cached_tokens`,
+/// `cache_write_tokens`) among the prompt's, so that both are taken off there. What a model thinks is output in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
     /// Read by the model, past every cache.
