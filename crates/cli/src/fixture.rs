@@ -145,7 +145,10 @@ impl Story {
         story.end("test", TaskEnd::Failed);
         story.done("sign-off/approve", Outcome::blocked("test failed")).end("sign-off", TaskEnd::Blocked);
         let error = Failure::new(Code::CommandFailed, "test/run: exit status 101");
-        story.tell(Event::RunFinished { status: windlass_model::RunStatus::Failed, error: Some(error) });
+        story.tell(Event::RunFinished {
+            status: windlass_model::RunStatus::Failed,
+            error: Some(error.into()),
+        });
         story
     }
 }

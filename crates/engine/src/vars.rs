@@ -1,5 +1,6 @@
 //! What expressions see while a run goes on: variables in layers, results of tasks, the run's own names.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -304,6 +305,8 @@ pub(crate) struct World {
     specials: Arc<dyn Lookup>,
     run_vars: Option<Layer>,
     stage_vars: Vec<Option<Layer>>,
+    /// The variables of hosts that were asked for: they are the same for every step.
+    hosts: RefCell<BTreeMap<Arc<str>, Value>>,
     /// The results of tasks.
     pub(crate) results: Arc<TaskResults>,
 }
@@ -337,14 +340,20 @@ impl World {
             specials: Arc::new(specials),
             run_vars: Layer::new(&plan.vars),
             stage_vars: plan.stages.iter().map(|stage| Layer::new(&stage.vars)).collect(),
+            hosts: RefCell::default(),
             results,
         }
     }
 
     /// The variables of a host of the inventory: how it is reached is among them.
     pub(crate) fn host(&self, name: &Arc<str>) -> Value {
+        if let Some(known) = self.hosts.borrow().get(name) {
+            return known.clone();
+        }
         let layers = self.fleet.layers(name).chain([Layer::Plain(self.specials.clone())]);
-        scope_of(&Arc::new(layers.collect()), 0)
+        let vars = scope_of(&Arc::new(layers.collect()), 0);
+        self.hosts.borrow_mut().insert(name.clone(), vars.clone());
+        vars
     }
 
     /// The scope of a place. `own` names win over all others, those of `below` over none but the run's own.

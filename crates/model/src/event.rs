@@ -154,7 +154,7 @@ pub struct CleanupEntry {
     pub data: Value,
 }
 
-/// One fact.
+/// One fact. A run has millions of them, so what is large in the rare ones lies behind a pointer: 56 bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
@@ -177,7 +177,7 @@ pub enum Event {
         status: RunStatus,
         /// Why, where it did not complete.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        error: Option<Failure>,
+        error: Option<Box<Failure>>,
     },
     /// A task ended.
     TaskFinished {
@@ -267,10 +267,10 @@ pub enum Event {
         /// Yes or no.
         approved: bool,
         /// Who said so.
-        by: String,
+        by: Box<str>,
         /// What they added.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        note: String,
+        #[serde(default, skip_serializing_if = "str::is_empty")]
+        note: Box<str>,
     },
     /// A step in doubt waits for a person.
     StepHeld {
@@ -339,7 +339,7 @@ pub enum Event {
         /// Its number, from 1.
         id: u64,
         /// What it is.
-        entry: CleanupEntry,
+        entry: Box<CleanupEntry>,
     },
     /// It was taken back, or could not be.
     CleanupDone {
@@ -395,5 +395,15 @@ impl Event {
             | Event::DoubtResolved { at, .. } => Some(*at),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_small() {
+        assert!(size_of::<Record>() <= 72, "a record has {} bytes", size_of::<Record>());
     }
 }

@@ -3,6 +3,7 @@
 //! Start at [`Plan`] (what will be done), [`Event`] (what happened) and [`RunState`] (where it stands, which
 //! is the sum of the events).
 
+mod canonical;
 mod code;
 mod diagnostic;
 pub mod digest;

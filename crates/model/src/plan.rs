@@ -472,9 +472,7 @@ impl Plan {
 
     /// The canonical bytes: JSON without spaces, every map sorted.
     pub fn to_bytes(&self) -> Vec<u8> {
-        // Going through `Value` sorts the keys of every map, the structs' own fields included.
-        let value = serde_json::to_value(self).expect("a plan has string keys and finite numbers only");
-        serde_json::to_vec(&value).expect("a JSON value serialises")
+        crate::canonical::to_vec(self).expect("a plan has text keys only")
     }
 
     /// The digest of the canonical bytes.

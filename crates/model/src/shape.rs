@@ -23,12 +23,32 @@ impl Plan {
         for task in &self.tasks {
             self.check_task(task).map_err(|what| BadPlan::Shape(format!("task {}: {what}", task.id)))?;
         }
-        match self.order() {
-            Ok(_) => Ok(()),
-            Err(cycle) => {
-                Err(BadPlan::Cycle(cycle.iter().map(|&t| self.tasks[t as usize].id.to_string()).collect()))
+        match self.waiting_for_ever() {
+            None => Ok(()),
+            Some(waiting) => {
+                let name = |&task: &u32| self.tasks[task as usize].id.to_string();
+                Err(BadPlan::Cycle(self.circle(&waiting).iter().map(name).collect()))
             }
         }
+    }
+
+    /// How many tasks each one waits for in vain, where tasks form a circle.
+    fn waiting_for_ever(&self) -> Option<Vec<u32>> {
+        let mut waiting: Vec<u32> = self.tasks.iter().map(|t| t.needs.len() as u32).collect();
+        let dependents = self.dependents();
+        let mut ready: Vec<u32> =
+            (0..self.tasks.len() as u32).filter(|&t| waiting[t as usize] == 0).collect();
+        let mut done = 0;
+        while let Some(task) = ready.pop() {
+            done += 1;
+            for &next in dependents.of(task) {
+                waiting[next as usize] -= 1;
+                if waiting[next as usize] == 0 {
+                    ready.push(next);
+                }
+            }
+        }
+        (done < self.tasks.len()).then_some(waiting)
     }
 
     fn check_task(&self, task: &Task) -> Result<(), String> {
@@ -44,10 +64,12 @@ impl Plan {
         if task.cleanup as usize > task.steps.len() {
             return Err("its cleanup begins past its end".into());
         }
-        let mut ids: Vec<&str> = task.steps.iter().map(|s| s.id.as_str()).collect();
-        ids.sort_unstable();
-        if ids.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err("two of its steps have one id".into());
+        if task.steps.len() > 1 {
+            let mut ids: Vec<&str> = task.steps.iter().map(|s| s.id.as_str()).collect();
+            ids.sort_unstable();
+            if ids.windows(2).any(|pair| pair[0] == pair[1]) {
+                return Err("two of its steps have one id".into());
+            }
         }
         for block in &task.blocks {
             let marks = [block.start, block.rescue, block.always, block.end, task.cleanup];

@@ -259,7 +259,7 @@ impl RunState {
         match event {
             Event::RunStarted { pid, resumed } => self.run_started(*pid, *resumed, time),
             Event::RunInterrupted { reason } => self.run_interrupted(reason, time),
-            Event::RunFinished { status, error } => self.run_finished(*status, error.as_ref(), time),
+            Event::RunFinished { status, error } => self.run_finished(*status, error.as_deref(), time),
             Event::CleanupAdded { id, entry } => self.cleanup_added(*id, entry),
             Event::CleanupDone { id, .. } => {
                 self.cleanups.remove(id).map(drop).ok_or(format!("cleanup {id} is not open"))

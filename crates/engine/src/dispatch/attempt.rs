@@ -1,5 +1,6 @@
 //! Begins an attempt at a step: its condition, its parameters, its budget, its start.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,7 +27,8 @@ pub(super) struct Prepared {
     input: Json,
     environment: BTreeMap<String, String>,
     target: Target,
-    scope: Value,
+    /// What expressions see, where one has asked.
+    scope: OnceCell<Value>,
     pub reserved: Option<Estimate>,
 }
 
@@ -75,10 +77,9 @@ impl Dispatcher {
         first: bool,
     ) -> Result<Option<Prepared>, Failure> {
         let more = step.more();
-        let scope = std::cell::OnceCell::new();
-        let own = self.own_names(at, step);
+        let scope = OnceCell::new();
         let this = &*self;
-        let make = || scope.get_or_init(|| this.scope_of(key, Some(step), own.clone(), None)).clone();
+        let make = || this.scope_at(key, at, step, &scope);
         if first
             && !more.when.is_empty()
             && let Some(condition) = first_false(&more.when, &make())?
@@ -117,7 +118,6 @@ impl Dispatcher {
                 .hint("raise policy.budget, or lower what the step may use")
                 .permanent());
         }
-        let scope = make();
         Ok(Some(Prepared { input, environment, target, scope, reserved }))
     }
 
@@ -168,13 +168,10 @@ impl Dispatcher {
             return Pace::On;
         };
         if action.effect() == Effect::None {
-            let scope = || prepared.scope.clone();
-            if let Some(result) = action.immediate(&Call::new(
-                &prepared.input,
-                self.config.mode.check,
-                prepared.target.local,
-                &scope,
-            )) {
+            let scope = || self.scope_at(key, at, step, &prepared.scope);
+            let (check, local) = (self.config.mode.check, prepared.target.local);
+            let call = Call::new(&prepared.input, check, local, &scope);
+            if let Some(result) = action.immediate(&call) {
                 return if self.judge(key, at, result) { Pace::On } else { Pace::Wait };
             }
         }
@@ -203,7 +200,7 @@ impl Dispatcher {
             host: self.host_of(key).clone(),
             target: prepared.target,
             input: prepared.input,
-            scope: prepared.scope,
+            scope: self.scope_at(key, at, step, &prepared.scope),
             environment: prepared.environment,
             limit_ms: self.limit(key, step),
             no_log: step.more().no_log,

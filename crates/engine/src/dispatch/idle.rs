@@ -23,7 +23,7 @@ impl Dispatcher {
                 if !self.passes.is_empty() {
                     return true;
                 }
-                self.course = Course::Leaving(Event::RunFinished { status, error: Some(failure) });
+                self.course = Course::Leaving(Event::RunFinished { status, error: Some(failure.into()) });
                 return false;
             }
             Course::Going => {}
@@ -101,7 +101,7 @@ impl Dispatcher {
             let id = &self.plan.tasks[task as usize].id;
             let error =
                 self.state.tasks[task as usize].detail.as_ref().and_then(|detail| detail.error.clone());
-            failures::task_failed(id, error.as_ref())
+            failures::task_failed(id, error.as_ref()).into()
         });
         let status = if error.is_some() { RunStatus::Failed } else { RunStatus::Completed };
         self.course = Course::Leaving(Event::RunFinished { status, error });

@@ -295,6 +295,11 @@ impl Dispatcher {
         &self.state
     }
 
+    /// The state, when nothing more will happen.
+    pub(crate) fn into_state(self) -> RunState {
+        self.state
+    }
+
     fn emit(&mut self, event: Event) {
         if self.broken.is_some() {
             return;
@@ -373,7 +378,7 @@ impl Dispatcher {
         if !open || matches!(self.course, Course::Leaving(_) | Course::Ended) {
             return;
         }
-        self.emit(Event::ApprovalGiven { at, approved, by: by.clone(), note: note.clone() });
+        self.emit(Event::ApprovalGiven { at, approved, by: by.as_str().into(), note: note.as_str().into() });
         // While the run is being stopped the answer is only kept: the resume finds it.
         if !matches!(self.course, Course::Interrupting { .. }) {
             self.answered(at, approved, &by, &note);

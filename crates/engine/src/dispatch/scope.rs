@@ -1,5 +1,6 @@
 //! What expressions see at a place of the run, and what they say.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -39,6 +40,11 @@ impl Dispatcher {
     ) -> Value {
         self.strand(key);
         self.scope_of(key, step, own, None)
+    }
+
+    /// What expressions of an attempt see. It is made for the first that asks: most steps have none.
+    pub(super) fn scope_at(&self, key: StrandKey, at: At, step: &Step, made: &OnceCell<Value>) -> Value {
+        made.get_or_init(|| self.scope_of(key, Some(step), self.own_names(at, step), None)).clone()
     }
 
     /// What expressions see at a strand's current place; `own` names win over all others.

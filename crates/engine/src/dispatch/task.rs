@@ -265,8 +265,8 @@ impl Dispatcher {
             if self.batch_open > 0 && self.batch.binary_search(&task).is_ok() {
                 self.batch_open -= 1;
             }
-            let dependents: Vec<u32> = self.dependents.of(task).to_vec();
-            for next in dependents {
+            for nth in 0..self.dependents.of(task).len() {
+                let next = self.dependents.of(task)[nth];
                 self.waiting[next as usize] -= 1;
                 if self.waiting[next as usize] == 0 && self.state.tasks[next as usize].end.is_none() {
                     self.admit(next);

@@ -210,7 +210,7 @@ impl Dispatcher {
                     }
                     Some(error) => (RunStatus::Failed, error),
                 };
-                self.course = Course::Leaving(Event::RunFinished { status, error: Some(error) });
+                self.course = Course::Leaving(Event::RunFinished { status, error: Some(error.into()) });
             }
         }
     }

@@ -125,7 +125,7 @@ impl Driver {
             Note::Added { entry, reply } => {
                 let id = self.dispatcher.state().last_cleanup + 1;
                 self.cleanup.waiting.push_back((None, id, reply));
-                Event::CleanupAdded { id, entry }
+                Event::CleanupAdded { id, entry: Box::new(entry) }
             }
             Note::Done { id, .. } if !self.dispatcher.state().cleanups.contains_key(&id) => return,
             Note::Done { id, error } => {

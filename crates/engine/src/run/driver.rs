@@ -87,7 +87,7 @@ impl Driver {
         }
         worked.and(written)?;
         drop(self.lease);
-        Ok(Finished { state: Arc::new(self.dispatcher.state().clone()) })
+        Ok(Finished { state: Arc::new(self.dispatcher.into_state()) })
     }
 
     async fn work(&mut self, work: &mut Work) -> Result<(), Error> {

@@ -35,7 +35,7 @@ fn died(store: &Store, things: &[&str]) -> RunId {
     let mut events = vec![Event::RunStarted { pid: 7, resumed: false }];
     for (n, thing) in (1..).zip(things) {
         let entry = CleanupEntry { kind: "thing".into(), label: format!("the {thing}"), data: json!(thing) };
-        events.push(Event::CleanupAdded { id: n, entry });
+        events.push(Event::CleanupAdded { id: n, entry: entry.into() });
     }
     let records = (1..).zip(events).map(|(seq, event)| Record { seq, time: 5, event }).collect();
     store.append(&id, records).unwrap();

@@ -110,7 +110,7 @@ impl EventLine<'_> {
             Event::RunInterrupted { reason } => line.put("reason", reason),
             Event::RunFinished { status, error } => {
                 line.put("status", status.word())?;
-                line.some("error", error.as_ref().map(Error::from))
+                line.some("error", error.as_deref().map(Error::from))
             }
             Event::TaskFinished { task, end, reason, outputs, error } => {
                 line.some("task", self.task_id(*task))?;

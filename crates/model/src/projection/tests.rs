@@ -111,7 +111,7 @@ fn events() -> Vec<Event> {
         outputs: None,
         error: None,
     });
-    events.push(Event::RunFinished { status: RunStatus::Failed, error: Some(broken()) });
+    events.push(Event::RunFinished { status: RunStatus::Failed, error: Some(Box::new(broken())) });
     events
 }
 

@@ -115,7 +115,7 @@ impl<'a> Trace<'a> {
             }
             Event::RunFinished { status, error } => {
                 self.close_all(status.word());
-                let args = json!({ "error": error.as_ref().map(Error::from) });
+                let args = json!({ "error": error.as_deref().map(Error::from) });
                 self.instant(RUN, status.word(), args);
             }
             Event::TaskFinished { task, end, reason, .. } => {

@@ -71,7 +71,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             digest: String::new(),
         }),
         2 => at().prop_map(|at| Event::ApprovalAsked { at, prompt: "?".into() }),
-        2 => at().prop_map(|at| Event::ApprovalGiven { at, approved: true, by: "x".into(), note: String::new() }),
+        2 => at().prop_map(|at| Event::ApprovalGiven { at, approved: true, by: "x".into(), note: "".into() }),
         1 => at().prop_map(|at| Event::StepHeld { at }),
         1 => (at(), 0..4u32).prop_map(|(at, last)| Event::StepsSent { at, last }),
         2 => (at(), prop_oneof![Just(Verdict::Rerun), Just(Verdict::Skip), Just(Verdict::Fail)])
@@ -85,7 +85,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         1 => (0..3u32).prop_map(|batch| Event::BatchMerged { batch, tasks: vec![0] }),
         1 => (0..3u64).prop_map(|id| Event::CleanupAdded {
             id,
-            entry: CleanupEntry { kind: "x".into(), label: "x".into(), data: json!(null) },
+            entry: CleanupEntry { kind: "x".into(), label: "x".into(), data: json!(null) }.into(),
         }),
         1 => (0..3u64).prop_map(|id| Event::CleanupDone { id, error: None }),
     ]

@@ -117,7 +117,7 @@ fn a_trace_tells_attempts_items_waits_and_what_was_cut_off() {
         ),
         (150, begin(at(0, 0), 2)),
         (160, Event::ApprovalAsked { at: at(0, 0), prompt: "Really?".into() }),
-        (170, Event::ApprovalGiven { at: at(0, 0), approved: true, by: "Ada".into(), note: String::new() }),
+        (170, Event::ApprovalGiven { at: at(0, 0), approved: true, by: "Ada".into(), note: "".into() }),
         (180, done(at(0, 0), Status::Changed)),
         (180, Event::PlanExtended { at: at(0, 1), fragment: items, digest: "d".into() }),
         (190, begin(At { item: Some(0), ..at(0, 1) }, 1)),

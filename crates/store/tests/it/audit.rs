@@ -104,7 +104,8 @@ fn what_was_to_be_taken_back_is_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(folder.path()).expect("opens");
     store.create(&new_run("a")).expect("created");
-    let entry = |label: &str| CleanupEntry { kind: "path".into(), label: label.into(), data: json!(null) };
+    let entry =
+        |label: &str| Box::new(CleanupEntry { kind: "path".into(), label: label.into(), data: json!(null) });
     let events = [
         started(),
         Event::CleanupAdded { id: 1, entry: entry("one") },

@@ -93,7 +93,7 @@ fn arb_run_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         any::<(u32, bool)>().prop_map(|(pid, resumed)| Event::RunStarted { pid, resumed }),
         text().prop_map(|reason| Event::RunInterrupted { reason }),
-        (status, prop::option::of(arb_failure()))
+        (status, prop::option::of(arb_failure().prop_map(Box::new)))
             .prop_map(|(status, error)| Event::RunFinished { status, error }),
         (
             any::<u32>(),
@@ -117,7 +117,7 @@ fn arb_run_event() -> impl Strategy<Value = Event> {
         (any::<u32>(), any::<Vec<u32>>()).prop_map(|(batch, tasks)| Event::BatchMerged { batch, tasks }),
         (any::<u64>(), text(), text(), arb_value()).prop_map(|(id, kind, label, data)| Event::CleanupAdded {
             id,
-            entry: CleanupEntry { kind, label, data }
+            entry: Box::new(CleanupEntry { kind, label, data })
         }),
         (any::<u64>(), any::<Option<String>>()).prop_map(|(id, error)| Event::CleanupDone { id, error }),
     ]
@@ -146,8 +146,8 @@ fn arb_step_event() -> impl Strategy<Value = Event> {
         (arb_at(), any::<bool>(), text(), text()).prop_map(|(at, approved, by, note)| Event::ApprovalGiven {
             at,
             approved,
-            by,
-            note
+            by: by.into(),
+            note: note.into()
         }),
         arb_at().prop_map(|at| Event::StepHeld { at }),
         (arb_at(), 0..4u32).prop_map(|(at, last)| Event::StepsSent { at, last }),
@@ -231,11 +231,12 @@ fn one_of_each() -> Vec<Event> {
         Event::BatchMerged { batch: 1, tasks: vec![0, 1] },
         Event::CleanupAdded {
             id: 1,
-            entry: CleanupEntry { kind: "file".into(), label: "tmp".into(), data: json!({"path": "x"}) },
+            entry: CleanupEntry { kind: "file".into(), label: "tmp".into(), data: json!({"path": "x"}) }
+                .into(),
         },
         Event::CleanupDone { id: 1, error: Some("busy".into()) },
         Event::RunInterrupted { reason: "SIGTERM".into() },
-        Event::RunFinished { status: RunStatus::Failed, error: Some(failure) },
+        Event::RunFinished { status: RunStatus::Failed, error: Some(failure.into()) },
     ]
 }
 

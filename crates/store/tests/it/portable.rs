@@ -394,7 +394,7 @@ fn arb_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         any::<bool>().prop_map(|resumed| Event::RunStarted { pid: 7, resumed }),
         text().prop_map(|reason| Event::RunInterrupted { reason }),
-        Just(Event::RunFinished { status: RunStatus::Failed, error: Some(failure) }),
+        Just(Event::RunFinished { status: RunStatus::Failed, error: Some(failure.into()) }),
         (0..2u32, 1..3u32).prop_map(|(t, attempt)| Event::StepStarted { at: at(t), attempt, reserved: None }),
         (0..2u32, 1..3u32).prop_map(move |(t, attempt)| Event::StepRetried {
             at: at(t),
@@ -429,7 +429,7 @@ fn arb_event() -> impl Strategy<Value = Event> {
         }),
         (1..3u64, text()).prop_map(|(id, label)| Event::CleanupAdded {
             id,
-            entry: CleanupEntry { kind: "file".into(), label, data: Value::Null }
+            entry: CleanupEntry { kind: "file".into(), label, data: Value::Null }.into()
         }),
     ]
 }
