@@ -1,10 +1,12 @@
 //! What speaks to language models: one form of request and reply over the formats of their providers.
 //!
-//! Start at [`Request`] (what is asked), [`Provider`] (who is asked) and [`Reply`] (what came back). Everything
-//! here is synchronous: a caller runs it on a thread that may block, and ends any wait by its [`Patience`]. The
-//! crate reads no environment; keys and addresses are handed in, keys as [`Key`], which no text shows.
+//! Start at [`Request`] (what is asked), [`Provider`] (who is asked) and [`Reply`] (what came back); [`Client`] asks
+//! with limits of rate and further attempts. Everything here is synchronous: a caller runs it on a thread that may
+//! block, and ends any wait by its [`Patience`]. The crate reads no environment; keys and addresses are handed in,
+//! keys as [`Key`], which no text shows.
 
 pub mod catalogue;
+mod client;
 pub mod context;
 mod error;
 mod estimate;
@@ -20,6 +22,7 @@ mod service;
 pub mod sse;
 pub mod tokens;
 
+pub use client::{Asked, Attempt, Client, Limiter, Limits, Permit, Progress, Retry};
 pub use error::{Error, Kind};
 pub use format::{Anthropic, Chat, Quirks, Responses};
 pub use key::Key;

@@ -4,6 +4,7 @@
 
 mod bodies;
 mod catalogue;
+mod client;
 mod context;
 mod faults;
 mod replies;
