@@ -7,6 +7,7 @@ mod catalogue;
 mod client;
 mod context;
 mod faults;
+mod program;
 mod replies;
 mod server;
 mod tokens;
