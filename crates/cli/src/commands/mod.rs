@@ -11,6 +11,7 @@ pub(crate) mod hosts;
 pub(crate) mod init;
 pub(crate) mod inventory;
 pub(crate) mod man;
+pub(crate) mod models;
 pub(crate) mod plan;
 mod request;
 pub(crate) mod resume;
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command, app: &App) -> Result<Exit, Error> {
         Command::Resume(args) => args.run(app),
         Command::Runs(args) => args.run(app),
         Command::Inventory(args) => args.run(app),
+        Command::Models(args) => args.run(app),
         Command::Init(args) => args.run(app),
         Command::Schema(args) => args.run(app),
         Command::Explain(args) => args.run(app),

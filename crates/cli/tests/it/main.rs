@@ -18,6 +18,7 @@ mod hosts;
 mod inventory;
 mod lookups;
 mod many_processes;
+mod models;
 mod portable;
 mod reference;
 mod runs;
