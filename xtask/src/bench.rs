@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Chore;
-use crate::cargo::{cargo, go, root};
+use crate::cargo::{cargo, go, root, target};
 use crate::{needs, rig};
 
 /// What the peers of a fleet bench are installed by, and what its floors call.
@@ -36,11 +36,6 @@ pub(crate) fn fleet(args: &[&str]) -> Chore {
     }
     bench.arg("--venv").arg(peers).arg("--results").arg(root().join("bench/results"));
     go(bench.args(args))
-}
-
-/// Where cargo builds.
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
 }
 
 /// The virtual environment with the peers, made where it is missing. A peer that cannot be had is left out; the

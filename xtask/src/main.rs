@@ -7,6 +7,7 @@ mod cargo;
 mod dist;
 mod fuzz;
 mod needs;
+mod oracles;
 mod rig;
 mod test;
 
@@ -20,6 +21,9 @@ Usage: cargo xtask <CHORE>
 Chores:
   test [ARGS]     install what the tests need where it is missing, then run all tests, doc tests included;
                   ARGS go to `cargo test`; with root, tests on test hosts are among them
+  oracles         only the tests that compare with the official clients of language models and with a mock of others
+  live [ARGS]     ask real services of language models one small thing each, with the keys of the environment,
+                  for five cents at most; ARGS go to `cargo test`
   tidy            run only the checks of the repository itself: edges between crates, pages, files
   bench engine    measure the engine with steps that do nothing; writes bench/results/*.json
                     --steps N      steps in each graph (default 100000)
@@ -62,6 +66,8 @@ fn main() -> ExitCode {
         }
         ["test", rest @ ..] => test::all(rest),
         ["tidy"] => test::tidy(),
+        ["oracles"] => test::oracles(),
+        ["live", rest @ ..] => test::live(rest),
         ["soak", rest @ ..] => test::soak(rest).and_then(|()| fuzz::soak()),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["dist"] => dist::pack(),

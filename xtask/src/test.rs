@@ -5,22 +5,28 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::cargo::{cargo, go};
-use crate::{Chore, needs, rig};
+use crate::{Chore, needs, oracles, rig};
 
 /// Installs what the tests need and passes them. A run without a single test is a failure: it shows nothing.
 pub(crate) fn all(args: &[&str]) -> Chore {
     needs::install()?;
     let begun = Instant::now();
-    let hosts = rig::prepare();
+    let (hosts, oracles) = (rig::prepare(), oracles::prepare());
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--no-fail-fast"]).args(args);
     if hosts.is_ok() {
         tests.env(rig::ASKED, "1");
     }
+    if let Ok(folder) = &oracles {
+        tests.env(oracles::ASKED, folder);
+    }
     let passed = counted(&mut tests);
     // Last, where it is read.
     if let Err(why) = hosts {
         eprintln!("xtask: TESTS ON TEST HOSTS WERE NOT RUN: {why}");
+    }
+    if let Err(why) = oracles {
+        eprintln!("xtask: TESTS WITH THE OFFICIAL CLIENTS OF LANGUAGE MODELS WERE NOT RUN: {why}");
     }
     let passed = passed?;
     if passed == 0 {
@@ -33,6 +39,23 @@ pub(crate) fn all(args: &[&str]) -> Chore {
 /// Runs the checks of the repository itself.
 pub(crate) fn tidy() -> Chore {
     go(cargo().args(["test", "--quiet", "--package", "windlass-testkit", "--test", "it", "tidy"]))
+}
+
+/// Runs the tests that compare with what others wrote.
+pub(crate) fn oracles() -> Chore {
+    let folder = oracles::prepare()?;
+    go(cargo()
+        .args(["test", "--package", "windlass-llm", "--test", "it", "oracles"])
+        .env(oracles::ASKED, folder))
+}
+
+/// Asks real services. What they answer costs money, though little.
+pub(crate) fn live(args: &[&str]) -> Chore {
+    go(cargo()
+        .args(["test", "--package", "windlass-llm", "--test", "it", "live"])
+        .args(args)
+        .args(["--", "--nocapture"])
+        .env("WINDLASS_LIVE", "1"))
 }
 
 /// Runs the crash sweeps with many random kill times, in a release build: a slow machine has fewer moments.

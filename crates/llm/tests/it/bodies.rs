@@ -125,13 +125,13 @@ fn everything_that_can_be_said_is_sent() {
                     "parameters": schema, "strict": false,
                 }],
                 "input": [
-                    {"role": "user", "content": [{"type": "input_text", "text": "Weather?"}]},
-                    {"role": "assistant", "content": [{"type": "output_text", "text": "I look."}]},
+                    {"role": "user", "content": "Weather?"},
+                    {"role": "assistant", "content": "I look."},
                     {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": "{\"city\":\"Wien\"}"},
                     {"type": "function_call", "call_id": "c2", "name": "weather", "arguments": "not JSON"},
                     {"type": "function_call_output", "call_id": "c1", "output": "5 °C"},
                     {"type": "function_call_output", "call_id": "c2", "output": "5 °C"},
-                    {"role": "user", "content": [{"type": "input_text", "text": "And now?"}]},
+                    {"role": "user", "content": "And now?"},
                 ],
             }),
         };
@@ -162,7 +162,7 @@ fn what_is_not_said_is_not_sent() {
             }),
             _ => json!({
                 "model": "m", "max_output_tokens": 5, "stream": true, "store": false,
-                "input": [{"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}],
+                "input": [{"role": "user", "content": "Hi"}],
             }),
         };
         assert_eq!(sent(&server), expected, "{format}");

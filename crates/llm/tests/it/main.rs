@@ -7,6 +7,8 @@ mod catalogue;
 mod client;
 mod context;
 mod faults;
+mod live;
+mod oracles;
 mod program;
 mod replies;
 mod server;
@@ -24,9 +26,13 @@ const KEY: &str = "sk-secret-0123456789";
 
 /// The three formats that services speak, each at one server, under the path that its base has.
 fn providers(server: &Server) -> [(&'static str, Box<dyn Provider>); 3] {
+    providers_at(&server.url(""))
+}
+
+fn providers_at(url: &str) -> [(&'static str, Box<dyn Provider>); 3] {
     let service = |name: &str, path: &str| Service {
         silence: Duration::from_secs(60),
-        ..Service::new(name, server.url(path), Some(Key::new(KEY)))
+        ..Service::new(name, format!("{url}{path}"), Some(Key::new(KEY)))
     };
     [
         ("anthropic", Box::new(Anthropic::new(service("anthropic", "")))),

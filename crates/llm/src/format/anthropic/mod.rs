@@ -10,7 +10,8 @@ use crate::{
     Service, service::Line,
 };
 
-/// The version of the format.
+/// The version of the format. 2026-10-21 takes no `temperature` and no `top_p` any more; whoever wants it all the same
+/// says so by a header of the service.
 const VERSION: &str = "2023-06-01";
 
 /// A service that speaks Anthropic's Messages. Its base is `https://api.anthropic.com`; `/v1/messages` is put behind

@@ -124,15 +124,10 @@ fn choice(choice: &Choice) -> Value {
 
 /// The items of one message: its texts are one, each call and each result is one.
 fn items(message: &Message) -> Vec<Value> {
-    let (role, kind) = match message.role {
-        Role::User => ("user", "input_text"),
-        Role::Assistant => ("assistant", "output_text"),
-    };
-    let mut items = Vec::new();
-    let mut texts = Vec::new();
+    let (mut items, mut some) = (Vec::new(), false);
     for part in &message.parts {
         match part {
-            Part::Text { text } => texts.push(json!({"type": kind, "text": text})),
+            Part::Text { .. } => some = true,
             Part::ToolCall { id, name, input } => items.push(json!({
                 "type": "function_call", "call_id": id, "name": name, "arguments": written(input),
             })),
@@ -141,11 +136,13 @@ fn items(message: &Message) -> Vec<Value> {
             }
         }
     }
-    if !texts.is_empty() {
-        let said = json!({"role": role, "content": texts});
+    if some {
         // A model speaks before it calls; a user speaks after results.
-        let at = if message.role == Role::Assistant { 0 } else { items.len() };
-        items.insert(at, said);
+        let (role, at) = match message.role {
+            Role::User => ("user", items.len()),
+            Role::Assistant => ("assistant", 0),
+        };
+        items.insert(at, json!({"role": role, "content": message.text()}));
     }
     items
 }

@@ -1,0 +1,46 @@
+//! What others wrote and tests of crate `llm` compare with: the official clients, and an independent mock.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::Chore;
+use crate::cargo::{go, target};
+use crate::needs::{self, Need};
+
+/// What installs and runs them.
+const NEEDS: &[Need] = &[("python3", "python3-venv"), ("node", "nodejs"), ("npm", "npm")];
+
+/// The variable that tells tests where they are.
+pub(crate) const ASKED: &str = "WINDLASS_LLM_ORACLES";
+
+/// The versions that the tests were written against.
+const CLIENTS: [&str; 2] = ["anthropic==2.12.0", "openai==3.54.0"];
+const MOCK: &str = "@copilotkit/aimock@1.43.0";
+
+/// Installs them where they are missing, under the folder in which cargo builds, and says where that is.
+pub(crate) fn prepare() -> Result<PathBuf, String> {
+    let folder = target().join("llm-oracles");
+    let done = folder.join("done");
+    let wanted = format!("{} {MOCK}\n", CLIENTS.join(" "));
+    if std::fs::read_to_string(&done).is_ok_and(|found| found == wanted) {
+        return Ok(folder);
+    }
+    println!("xtask: the official clients of language models and a mock; the first time takes a minute");
+    needs::programs(NEEDS)?;
+    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(failed)?;
+    }
+    std::fs::create_dir_all(&folder).map_err(failed)?;
+    install(&folder)?;
+    std::fs::write(&done, wanted).map_err(failed)?;
+    Ok(folder)
+}
+
+fn install(folder: &std::path::Path) -> Chore {
+    go(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")))?;
+    let pip = ["install", "--quiet", "--disable-pip-version-check"];
+    go(Command::new(folder.join("venv/bin/pip")).args(pip).args(CLIENTS))?;
+    let npm = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefix"];
+    go(Command::new("npm").args(npm).arg(folder).arg(MOCK))
+}
