@@ -2,7 +2,7 @@
 
 mod changes;
 mod reader;
-mod schema;
+pub(crate) mod schema;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -51,13 +51,13 @@ impl Sqlite {
     pub fn open(path: &Path) -> Result<Self> {
         create_private(path)?;
         let mut db = connect(path)?;
-        schema::migrate(&mut db, path)?;
+        schema::migrate(&mut db, path, &schema::JOURNAL)?;
         Ok(Self { writer: Writer::start(db, path)?, readers: Readers::new(path), tails: Mutex::default() })
     }
 }
 
 /// Makes the file before SQLite does, whose log and index then get the same mode.
-fn create_private(path: &Path) -> Result<()> {
+pub(crate) fn create_private(path: &Path) -> Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => crate::files::sync_parent(path),
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
@@ -65,7 +65,7 @@ fn create_private(path: &Path) -> Result<()> {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection> {
+pub(crate) fn connect(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> rusqlite::Result<Connection> {
         let db = Connection::open_with_flags(path, flags)?;
@@ -246,7 +246,7 @@ impl Journal for Sqlite {
 }
 
 /// What a statement may fail with before it is known where.
-enum Fault {
+pub(crate) enum Fault {
     Sql(rusqlite::Error),
     Other(Error),
 }
@@ -264,7 +264,7 @@ impl From<Error> for Fault {
 }
 
 impl Fault {
-    fn at(self, path: &Path) -> Error {
+    pub(crate) fn at(self, path: &Path) -> Error {
         match self {
             Fault::Sql(error) => Error::database(path, error),
             Fault::Other(error) => error,

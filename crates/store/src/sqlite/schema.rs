@@ -6,11 +6,19 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::{Error, Result};
 
-/// Marks the file as ours: the letters `WIND`.
-const APPLICATION_ID: i32 = 0x5749_4E44;
+/// The format of a kind of database.
+pub(crate) struct Format {
+    /// What marks a file as being of this kind.
+    pub(crate) id: i32,
+    /// One step for each version; a database counts in `user_version` how many it has taken. They are never
+    /// changed, only added to.
+    pub(crate) steps: &'static [&'static str],
+}
 
-/// One step for each version of the format; the database counts in `user_version` how many it has taken. What
-/// stands here is never changed, only added to: `tests/fixtures` holds a database of each version.
+/// The journal's, marked by the letters `WIND`.
+pub(super) const JOURNAL: Format = Format { id: 0x5749_4E44, steps: MIGRATIONS };
+
+/// What stands here is never changed, only added to: `tests/fixtures` holds a database of each version.
 const MIGRATIONS: &[&str] = &[
     // 1: runs, their plans, their records, what they hold on to, and commands for their drivers. Keys are
     // never used again (AUTOINCREMENT), so that a late writer cannot hit another run than its own.
@@ -67,41 +75,40 @@ const MIGRATIONS: &[&str] = &[
      ) WITHOUT ROWID;",
 ];
 
-/// The latest format that this program knows.
-pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
-
 /// Brings the database to the latest format, or refuses it as foreign or too new.
-pub(super) fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
+pub(crate) fn migrate(db: &mut Connection, path: &Path, format: &Format) -> Result<()> {
+    let latest = format.steps.len() as u32;
     let fail = |e| Error::database(path, e);
     // One snapshot: between two looks another process may make the database.
-    let found = check(&*db.transaction().map_err(fail)?, path)?;
-    if found == VERSION {
+    let found = check(&*db.transaction().map_err(fail)?, path, format)?;
+    if found == latest {
         return Ok(());
     }
     let change = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
     // Under the lock once more: another process may have been first.
-    let found = check(&change, path)?;
-    for step in &MIGRATIONS[found as usize..] {
+    let found = check(&change, path, format)?;
+    for step in &format.steps[found as usize..] {
         change.execute_batch(step).map_err(fail)?;
     }
-    change.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
-    change.pragma_update(None, "user_version", VERSION).map_err(fail)?;
+    change.pragma_update(None, "application_id", format.id).map_err(fail)?;
+    change.pragma_update(None, "user_version", latest).map_err(fail)?;
     change.commit().map_err(fail)
 }
 
 /// The format of the database; 0 where it is empty.
-fn check(db: &Connection, path: &Path) -> Result<u32> {
+fn check(db: &Connection, path: &Path, format: &Format) -> Result<u32> {
     let fail = |e| Error::database(path, e);
     let number = |name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(fail);
     let (id, version) = (number("application_id")?, number("user_version")?);
     let tables: i64 =
         db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
-    if id != APPLICATION_ID && (tables > 0 || id != 0) {
+    if id != format.id && (tables > 0 || id != 0) {
         return Err(Error::Foreign { path: path.into() });
     }
     let found = u32::try_from(version).unwrap_or(u32::MAX);
-    if found > VERSION {
-        return Err(Error::Newer { path: path.into(), found, known: VERSION });
+    let known = format.steps.len() as u32;
+    if found > known {
+        return Err(Error::Newer { path: path.into(), found, known });
     }
     Ok(found)
 }

@@ -8,6 +8,7 @@ mod contract;
 mod crash;
 mod format;
 mod lease;
+mod ledger;
 mod portable;
 mod retention;
 mod scope;

@@ -1,0 +1,394 @@
+//! The ledger's database: each change is one transaction, durable when the call returns.
+
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use windlass_model::{At, Budget, Cost, Money, RunId, Tokens, Usage};
+
+use super::{Account, Claim, Holder, Pot, Refusal, Sum};
+use crate::sqlite::schema::{self, Format};
+use crate::sqlite::{self, Fault};
+use crate::{Result, files};
+
+/// Marks the file as ours: the letters `WINB`.
+const FORMAT: Format = Format {
+    id: 0x5749_4E42,
+    steps: &[
+        // 1: limits, what was used, and what is held back, each hold under the name of its attempt.
+        "CREATE TABLE budget (
+             pot TEXT PRIMARY KEY,
+             amount INTEGER,
+             currency TEXT NOT NULL,
+             tokens INTEGER
+         ) WITHOUT ROWID;
+         CREATE TABLE spent (
+             pot TEXT NOT NULL,
+             period TEXT NOT NULL,
+             currency TEXT NOT NULL,
+             bound INTEGER NOT NULL,
+             tokens INTEGER NOT NULL,
+             amount INTEGER NOT NULL,
+             input INTEGER NOT NULL,
+             output INTEGER NOT NULL,
+             cache_read INTEGER NOT NULL,
+             cache_write INTEGER NOT NULL,
+             PRIMARY KEY (pot, period, currency, bound)
+         ) WITHOUT ROWID;
+         CREATE TABLE hold (
+             key INTEGER PRIMARY KEY AUTOINCREMENT,
+             lease BLOB NOT NULL,
+             run TEXT NOT NULL,
+             place TEXT NOT NULL,
+             attempt INTEGER NOT NULL,
+             tokens INTEGER NOT NULL,
+             amount INTEGER NOT NULL,
+             currency TEXT NOT NULL,
+             UNIQUE (lease, run, place, attempt)
+         );
+         CREATE TABLE claim (
+             pot TEXT NOT NULL,
+             period TEXT NOT NULL,
+             hold INTEGER NOT NULL REFERENCES hold (key) ON DELETE CASCADE,
+             PRIMARY KEY (pot, period, hold)
+         ) WITHOUT ROWID;
+         CREATE INDEX claim_hold ON claim (hold);",
+    ],
+};
+
+/// Budgets that outlive a run, in one file.
+#[derive(Debug)]
+pub struct Ledger {
+    path: PathBuf,
+    db: Mutex<Connection>,
+}
+
+impl Ledger {
+    /// Opens the ledger in a file, or makes it, and the folder that it lies in.
+    pub fn open(path: &Path) -> Result<Self> {
+        if let Some(folder) = path.parent() {
+            files::durable_folder(folder)?;
+        }
+        sqlite::create_private(path)?;
+        let mut db = sqlite::connect(path)?;
+        schema::migrate(&mut db, path, &FORMAT)?;
+        Ok(Self { path: path.into(), db: Mutex::new(db) })
+    }
+
+    /// The ledger in a file, where there is one.
+    pub fn existing(path: &Path) -> Result<Option<Self>> {
+        if path.is_file() { Self::open(path).map(Some) } else { Ok(None) }
+    }
+
+    /// Says what a budget may use; `None` takes the limit away.
+    pub fn set_limit(&self, pot: &Pot, limit: Option<&Budget>) -> Result<()> {
+        self.change(|db| {
+            db.execute("DELETE FROM budget WHERE pot = ?1", [pot.to_string()])?;
+            if let Some(limit) = limit {
+                let cost = limit.cost.as_ref();
+                db.execute(
+                    "INSERT INTO budget (pot, amount, currency, tokens) VALUES (?1, ?2, ?3, ?4)",
+                    params![
+                        pot.to_string(),
+                        cost.map(|cost| cost.amount.0),
+                        cost.map_or("", |cost| &cost.currency),
+                        limit.tokens.map(whole),
+                    ],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Holds back what each attempt may use, on all its budgets or on none. What came before in the list
+    /// counts; with `all_or_none`, one that is refused leaves nothing held back. What an attempt held before
+    /// is replaced.
+    pub fn reserve(&self, claims: &[Claim], all_or_none: bool, now_ms: u64) -> Result<Vec<Option<Refusal>>> {
+        let mut db = self.lock();
+        let mut work = || {
+            let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut refusals = Vec::with_capacity(claims.len());
+            for claim in claims {
+                refusals.push(reserve(&change, claim, now_ms)?);
+            }
+            if !(all_or_none && refusals.iter().any(Option::is_some)) {
+                change.commit()?;
+            }
+            Ok(refusals)
+        };
+        work().map_err(|fault: Fault| fault.at(&self.path))
+    }
+
+    /// Puts what attempts used in the place of what they held back. One that holds nothing is left out, so
+    /// that to settle twice is to settle once. Gives the budgets that are overdrawn by it.
+    pub fn settle(&self, settled: &[(Holder, Usage)]) -> Result<Vec<(Pot, String)>> {
+        self.change(|db| {
+            let mut touched = BTreeSet::new();
+            for (holder, used) in settled {
+                touched.extend(settle(db, holder, used)?);
+            }
+            let mut overdrawn = Vec::new();
+            for (pot, period) in touched {
+                if let Some(why) = overdraft(db, &pot, &period)?
+                    && let Ok(pot) = pot.parse()
+                {
+                    overdrawn.push((pot, why));
+                }
+            }
+            Ok(overdrawn)
+        })
+    }
+
+    /// What attempts of a run hold back, as far as nobody said what they used.
+    pub fn held_by(&self, lease: &Path, run: &RunId) -> Result<Vec<(Holder, Usage)>> {
+        self.read(|db| {
+            let mut find = db.prepare_cached(
+                "SELECT lease, run, place, attempt, tokens, amount, currency FROM hold
+                 WHERE lease = ?1 AND run = ?2 ORDER BY key",
+            )?;
+            let rows = find.query_map(params![lease.as_os_str().as_bytes(), run.as_str()], holder)?;
+            Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
+        })
+    }
+
+    /// How the budgets stand that have a limit or that anything was used of, in their present periods.
+    pub fn accounts(&self, now_ms: u64) -> Result<Vec<Account>> {
+        self.read(|db| {
+            let mut names = db.prepare_cached(
+                "SELECT pot FROM budget UNION SELECT pot FROM spent UNION SELECT pot FROM claim",
+            )?;
+            let names = names.query_map([], |row| row.get::<_, String>(0))?;
+            let pots: BTreeSet<Pot> = names
+                .collect::<rusqlite::Result<Vec<_>>>()?
+                .iter()
+                .filter_map(|name| name.parse().ok())
+                .collect();
+            pots.into_iter().map(|pot| account(db, pot, now_ms)).collect()
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T> {
+        let mut db = self.lock();
+        // One snapshot for all that is read.
+        let work = || read(&*db.transaction()?);
+        work().map_err(|fault| fault.at(&self.path))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T> {
+        let mut db = self.lock();
+        let work = || {
+            let open = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let answer = change(&open)?;
+            open.commit()?;
+            Ok(answer)
+        };
+        work().map_err(|fault: Fault| fault.at(&self.path))
+    }
+}
+
+fn reserve(db: &Transaction<'_>, claim: &Claim, now_ms: u64) -> Result<Option<Refusal>, Fault> {
+    let Holder { lease, run, at, attempt } = &claim.holder;
+    let (lease, place) = (lease.as_os_str().as_bytes(), place(*at));
+    db.prepare_cached("DELETE FROM hold WHERE lease = ?1 AND run = ?2 AND place = ?3 AND attempt = ?4")?
+        .execute(params![lease, run.as_str(), place, attempt])?;
+    for pot in &claim.pots {
+        if let Some(limit) = limit(db, &pot.to_string())? {
+            let (mut all, held) =
+                (spent(db, pot, &pot.period(now_ms))?.0, held(db, pot, &pot.period(now_ms))?);
+            held.iter().for_each(|(_, usage)| all.add(usage));
+            if let Some(why) = limit.refuses(&all.seen_by(&limit), &claim.most) {
+                return Ok(Some(Refusal { pot: pot.clone(), why }));
+            }
+        }
+    }
+    let most = &claim.most;
+    db.prepare_cached(
+        "INSERT INTO hold (lease, run, place, attempt, tokens, amount, currency)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        lease,
+        run.as_str(),
+        place,
+        attempt,
+        whole(most.tokens),
+        most.cost.amount.0,
+        most.cost.currency
+    ])?;
+    let key = db.last_insert_rowid();
+    for pot in &claim.pots {
+        db.prepare_cached("INSERT OR IGNORE INTO claim (pot, period, hold) VALUES (?1, ?2, ?3)")?
+            .execute(params![pot.to_string(), pot.period(now_ms), key])?;
+    }
+    Ok(None)
+}
+
+/// Settles one hold; gives the budgets, with their periods, that it was on.
+fn settle(db: &Transaction<'_>, holder: &Holder, used: &Usage) -> Result<Vec<(String, String)>, Fault> {
+    let Holder { lease, run, at, attempt } = holder;
+    let mut find = db.prepare_cached(
+        "SELECT key FROM hold WHERE lease = ?1 AND run = ?2 AND place = ?3 AND attempt = ?4",
+    )?;
+    let at = params![lease.as_os_str().as_bytes(), run.as_str(), place(*at), attempt];
+    let Some(key) = find.query_row(at, |row| row.get::<_, i64>(0)).optional()? else { return Ok(Vec::new()) };
+    let mut claims = db.prepare_cached("SELECT pot, period FROM claim WHERE hold = ?1")?;
+    let claims = claims.query_map([key], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let claims = claims.collect::<rusqlite::Result<Vec<(String, String)>>>()?;
+    for (pot, period) in claims.iter().filter(|_| !used.is_zero()) {
+        add(db, pot, period, used)?;
+    }
+    db.prepare_cached("DELETE FROM hold WHERE key = ?1")?.execute([key])?;
+    Ok(claims)
+}
+
+fn add(db: &Transaction<'_>, pot: &str, period: &str, used: &Usage) -> Result<(), Fault> {
+    let row = params![pot, period, used.cost.currency, used.bound];
+    let mut find = db.prepare_cached(
+        "SELECT tokens, amount, currency, input, output, cache_read, cache_write FROM spent
+         WHERE pot = ?1 AND period = ?2 AND currency = ?3 AND bound = ?4",
+    )?;
+    // Added here and not in the database, whose sums would turn into floats at the end of their range.
+    let mut sum = find.query_row(row, used_of).optional()?.unwrap_or_default();
+    sum.add(used);
+    let Tokens { input, output, cache_read, cache_write } = sum.kinds;
+    db.prepare_cached("INSERT OR REPLACE INTO spent VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?
+        .execute(params![
+            pot,
+            period,
+            used.cost.currency,
+            used.bound,
+            whole(sum.tokens),
+            sum.cost.amount.0,
+            whole(input),
+            whole(output),
+            whole(cache_read),
+            whole(cache_write),
+        ])?;
+    Ok(())
+}
+
+fn limit(db: &Connection, pot: &str) -> Result<Option<Budget>, Fault> {
+    let mut find = db.prepare_cached("SELECT amount, currency, tokens FROM budget WHERE pot = ?1")?;
+    let read = |row: &Row<'_>| {
+        let (amount, currency) = (row.get::<_, Option<i64>>(0)?, row.get::<_, String>(1)?);
+        let cost = amount.map(|amount| Cost { amount: Money(amount), currency });
+        Ok(Budget { cost, tokens: row.get::<_, Option<i64>>(2)?.map(count) })
+    };
+    Ok(find.query_row([pot], read).optional()?)
+}
+
+/// What was used of a budget, and the part of it that is a bound.
+fn spent(db: &Connection, pot: &Pot, period: &str) -> Result<(Sum, Sum), Fault> {
+    let mut find = db.prepare_cached(
+        "SELECT tokens, amount, currency, input, output, cache_read, cache_write, bound FROM spent
+         WHERE pot = ?1 AND period = ?2",
+    )?;
+    let (mut all, mut bound) = (Sum::default(), Sum::default());
+    let mut rows = find.query(params![pot.to_string(), period])?;
+    while let Some(row) = rows.next()? {
+        let number = |at: usize| row.get::<_, i64>(at).map(count);
+        let mut used = usage(row, 0)?;
+        used.kinds =
+            Tokens { input: number(3)?, output: number(4)?, cache_read: number(5)?, cache_write: number(6)? };
+        all.add(&used);
+        if row.get::<_, bool>(7)? {
+            bound.add(&used);
+        }
+    }
+    Ok((all, bound))
+}
+
+/// What is held back of a budget, each with the lease of its driver.
+fn held(db: &Connection, pot: &Pot, period: &str) -> Result<Vec<(PathBuf, Usage)>, Fault> {
+    let mut find = db.prepare_cached(
+        "SELECT tokens, amount, currency, lease FROM hold JOIN claim ON claim.hold = hold.key
+         WHERE pot = ?1 AND period = ?2",
+    )?;
+    let rows = find.query_map(params![pot.to_string(), period], |row| Ok((path(row, 3)?, usage(row, 0)?)))?;
+    Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
+}
+
+/// Why a budget is overdrawn, if it is: by what was used alone.
+fn overdraft(db: &Connection, pot: &str, period: &str) -> Result<Option<String>, Fault> {
+    let (Some(limit), Ok(name)) = (limit(db, pot)?, pot.parse::<Pot>()) else { return Ok(None) };
+    let used = spent(db, &name, period)?.0.seen_by(&limit);
+    let tokens = limit.tokens.filter(|most| used.tokens > *most);
+    let tokens = tokens.map(|most| format!("{} of {most} tokens were used", used.tokens));
+    let money = limit.cost.as_ref().filter(|most| used.cost.amount > most.amount);
+    let money =
+        money.map(|most| format!("{} of {} {} were used", used.cost.amount, most.amount, most.currency));
+    Ok(money.or(tokens))
+}
+
+fn account(db: &Connection, pot: Pot, now_ms: u64) -> Result<Account, Fault> {
+    let period = pot.period(now_ms);
+    let (used, bound) = spent(db, &pot, &period)?;
+    let (mut reserved, mut orphaned) = (Sum::default(), Sum::default());
+    for (lease, usage) in held(db, &pot, &period)? {
+        if is_held(&lease) { reserved.add(&usage) } else { orphaned.add(&usage) }
+    }
+    let limit = limit(db, &pot.to_string())?;
+    let renews_at = pot.renews_at(now_ms);
+    Ok(Account { limit, used, bound, reserved, orphaned, renews_at, pot })
+}
+
+/// Whether the driver lives that holds this lease.
+fn is_held(lease: &Path) -> bool {
+    File::open(lease).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+fn usage(row: &Row<'_>, first: usize) -> rusqlite::Result<Usage> {
+    let cost = Cost { amount: Money(row.get(first + 1)?), currency: row.get(first + 2)? };
+    Ok(Usage { tokens: count(row.get(first)?), cost, ..Usage::default() })
+}
+
+/// The first columns of what was used.
+fn used_of(row: &Row<'_>) -> rusqlite::Result<Usage> {
+    let number = |at: usize| row.get::<_, i64>(at).map(count);
+    let kinds =
+        Tokens { input: number(3)?, output: number(4)?, cache_read: number(5)?, cache_write: number(6)? };
+    Ok(Usage { kinds, ..usage(row, 0)? })
+}
+
+fn path(row: &Row<'_>, at: usize) -> rusqlite::Result<PathBuf> {
+    Ok(std::ffi::OsString::from_vec(row.get(at)?).into())
+}
+
+/// A hold with what it holds; none where a later version named it in another way.
+fn holder(row: &Row<'_>) -> rusqlite::Result<Option<(Holder, Usage)>> {
+    let (run, at) = (row.get::<_, String>(1)?, row.get::<_, String>(2)?);
+    let (Ok(run), Some(at)) = (RunId::new(run), read_place(&at)) else { return Ok(None) };
+    Ok(Some((Holder { lease: path(row, 0)?, run, at, attempt: row.get(3)? }, usage(row, 4)?)))
+}
+
+/// The name of an execution of a step in its run.
+fn place(at: At) -> String {
+    let item = at.item.map_or_else(String::new, |item| format!(".{item}"));
+    format!("{}.{}.{}{item}", at.task, at.step, at.host)
+}
+
+fn read_place(text: &str) -> Option<At> {
+    let mut numbers = text.split('.').map(|part| part.parse::<u32>().ok());
+    let mut next = || numbers.next();
+    let (task, step, host) = (next()??, next()??, next()??);
+    let item = match next() {
+        None => None,
+        Some(item) => Some(item?),
+    };
+    Some(At { task, step, host, item })
+}
+
+fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn count(whole: i64) -> u64 {
+    u64::try_from(whole).unwrap_or(0)
+}
