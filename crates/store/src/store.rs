@@ -121,6 +121,11 @@ impl Store {
         self.leases.take(run)
     }
 
+    /// The file that a run's driver has locked while it lives; none in memory.
+    pub fn lease_file(&self, run: &RunId) -> Option<PathBuf> {
+        Some(self.run_folder(run)?.join("lease"))
+    }
+
     /// Whether some driver holds the run. One that is `running` and not driven was cut off.
     pub fn is_driven(&self, run: &RunId) -> bool {
         self.leases.is_held(run)

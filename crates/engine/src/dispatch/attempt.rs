@@ -54,6 +54,21 @@ impl Dispatcher {
             }
         };
         let attempt = self.state.step(at).map_or(0, |run| run.attempts) + 1;
+        if self.asks_first(prepared.reserved.as_ref()) {
+            return self.hold(key, at, attempt, prepared);
+        }
+        self.begin(key, at, step, attempt, prepared)
+    }
+
+    /// Begins an attempt that nothing stands in the way of any more.
+    pub(super) fn begin(
+        &mut self,
+        key: StrandKey,
+        at: At,
+        step: &Step,
+        attempt: u32,
+        prepared: Prepared,
+    ) -> Pace {
         let now = self.now;
         let strand = self.strand(key);
         strand.attempts += 1;
@@ -111,12 +126,9 @@ impl Dispatcher {
             }
             None => None,
         };
-        if let (Some(wanted), Some(budget)) = (&reserved, &this.plan.policy.budget)
-            && let Some(why) = budget.refuses(&this.committed(), &wanted.usage)
-        {
-            return Err(Failure::new(Code::BudgetRefused, format!("the budget refuses the step: {why}"))
-                .hint("raise policy.budget, or lower what the step may use")
-                .permanent());
+        let refused = reserved.as_ref().and_then(|most| this.refused_by_run(&this.committed(), &most.usage));
+        if let Some(failure) = refused {
+            return Err(failure);
         }
         Ok(Some(Prepared { input, environment, target, scope, reserved }))
     }

@@ -58,7 +58,7 @@ impl Dispatcher {
                     let at = self.strand(key).at();
                     self.orders.push(Order::Cancel(at));
                 }
-                Doing::Running | Doing::Ready => {}
+                Doing::Running | Doing::Holding | Doing::Ready => {}
                 Doing::Parked if self.hosts_left[key.0 as usize] > 0 && self.is_unfinished(key) => {
                     self.wake_for_end(key);
                 }

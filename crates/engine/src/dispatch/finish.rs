@@ -130,7 +130,7 @@ impl Dispatcher {
         let in_body = strand.walk.cursor < task.cleanup && !strand.early;
         match strand.doing {
             // Its executor has the same deadline.
-            Doing::Running | Doing::Parked => {}
+            Doing::Running | Doing::Holding | Doing::Parked => {}
             _ if !in_body => {}
             _ => {
                 self.wanting.remove(&key);

@@ -8,7 +8,7 @@ use windlass_expr::Value;
 use windlass_model::{At, Event, Failure, Scope, Verdict};
 
 use super::strand::StrandKey;
-use crate::action::{Action, Output, Target};
+use crate::action::{Action, Estimate, Output, Target};
 
 /// How a run is stopped on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +39,12 @@ pub(crate) enum Input {
     Kept { at: At, before: Arc<Json>, reply: tokio::sync::oneshot::Sender<()> },
     /// A step publishes a value while it runs.
     Publish { scope: Scope, key: String, value: Option<Arc<Json>> },
+    /// The shared budgets grant what an attempt may use, or refuse it.
+    Reserved { at: At, refused: Option<Failure> },
+    /// The shared budgets have what the steps of a batch may use, but for these.
+    Probed { refused: Vec<(At, Failure)> },
+    /// A shared budget was passed all the same.
+    Overdrawn { failure: Failure },
     /// A fact from elsewhere that is only to be written down: a cleanup entry.
     Event(Event),
 }
@@ -76,8 +82,22 @@ pub(crate) enum Order {
     Start(Box<Start>),
     /// End an attempt.
     Cancel(At),
+    /// Hold back what an attempt may use on the shared budgets.
+    Reserve(Ask),
+    /// Hold nothing back for an attempt that did not begin after all.
+    Release { at: At, attempt: u32 },
+    /// Ask whether the shared budgets have what all these may use together.
+    Probe(Vec<Ask>),
     /// Send a timer at a time, in milliseconds since 1970.
     Wake { at: u64, timer: Timer },
+}
+
+/// What an attempt may use.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ask {
+    pub at: At,
+    pub attempt: u32,
+    pub estimate: Estimate,
 }
 
 /// What an executor is to do with a step.

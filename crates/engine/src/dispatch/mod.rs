@@ -8,6 +8,7 @@
 //! * `walk` is the way through a task's steps; a `strand` is one task on one host, on that way.
 //! * `work` takes a strand up to where it must wait; `attempt` and `repeat` begin steps and loops on it.
 //! * `convoy` hands several steps over at once, where that can be.
+//! * `hold` asks the budgets before an attempt that may cost something.
 //! * `rollout` takes a task over many hosts.
 //! * `judge` says what came of an attempt, `finish` ends the step, `task` the task.
 //! * `undo` takes back what a failed transaction, or a whole run, did.
@@ -18,6 +19,7 @@ mod closing;
 mod convoy;
 mod failures;
 mod finish;
+mod hold;
 mod idle;
 mod judge;
 mod message;
@@ -40,13 +42,12 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use windlass_expr::{Outside, Value};
 use windlass_model::{
-    At, Dependents, Event, Failure, IllegalEvent, Phase, Plan, Record, RunState, RunStatus, Scope, Usage,
-    Verdict,
+    At, Dependents, Event, Failure, IllegalEvent, Phase, Plan, Record, RunState, RunStatus, Scope, Verdict,
 };
 
 pub(crate) use attempt::APPROVE;
 pub use message::Stop;
-pub(crate) use message::{Deed, Finished, Input, Order, Start, Timer};
+pub(crate) use message::{Ask, Deed, Finished, Input, Order, Start, Timer};
 use ready::{Lane, Ready};
 use strand::{Doing, Strand, StrandKey, Strands};
 
@@ -82,6 +83,8 @@ pub(crate) struct Config {
     pub values: Values,
     /// Whether what a finished run did is to be taken back.
     pub undo: bool,
+    /// Whether there are budgets that the run shares with others.
+    pub shared_budgets: bool,
 }
 
 /// Where the run is heading.
@@ -126,6 +129,10 @@ pub(crate) struct Dispatcher {
     lost: BTreeSet<(u32, u32)>,
     /// Tasks of which more hosts failed than may.
     too_many: BTreeSet<u32>,
+    /// Attempts that wait for the shared budgets, with their numbers.
+    holding: BTreeMap<At, (u32, attempt::Prepared)>,
+    /// Whether a batch waits for them.
+    probing: bool,
     /// Strands that wait for a key of the run's state.
     wanting: BTreeSet<StrandKey>,
     /// Tasks that ended, and whose dependents have not been told.
@@ -164,6 +171,8 @@ impl Dispatcher {
             rolls: BTreeMap::new(),
             lost: BTreeSet::new(),
             too_many: BTreeSet::new(),
+            holding: BTreeMap::new(),
+            probing: false,
             wanting: BTreeSet::new(),
             ended: Vec::new(),
             batch: Vec::new(),
@@ -235,6 +244,9 @@ impl Dispatcher {
                 }
                 return Some(reply);
             }
+            Input::Reserved { at, refused } => self.reserved(at, refused),
+            Input::Probed { refused } => self.probed(refused),
+            Input::Overdrawn { failure } => self.overdrawn(failure),
             Input::Publish { scope, key, value } => self.set_value(scope, key, value),
             Input::Event(event) => self.emit(event),
         }
@@ -247,6 +259,10 @@ impl Dispatcher {
         for _ in 0..QUANTUM {
             self.tell_dependents();
             if self.broken.is_some() || matches!(self.course, Course::Leaving(_) | Course::Ended) {
+                return false;
+            }
+            if self.probing {
+                // Nothing goes on before it is known whether the batch begins.
                 return false;
             }
             match self.ready.pop(self.running_here < self.config.parallelism) {
@@ -400,13 +416,6 @@ impl Dispatcher {
         for strand in std::mem::take(&mut self.wanting) {
             self.wake(strand);
         }
-    }
-
-    /// What is used and held back so far.
-    fn committed(&self) -> Usage {
-        let mut all = self.state.used.clone();
-        self.state.reserved.values().for_each(|usage| all.add(usage));
-        all
     }
 
     /// A draw in 0..1 for the jitter: xorshift, so that a seed repeats a run.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use windlass_model::{
-    At, Block, Code, Draft, Event, Failure, Inventory, Known, Loop, OnDoubt, Phase, Plan, Record, Retry,
-    RetryOn, Rollout, RunState, RunStatus, Scope, Stage, StageName, Status, Step, StepId, Strategy,
-    TaskDraft, TaskId, Until, Verdict,
+    At, Block, Budget, Code, Cost, Draft, Event, Failure, Inventory, Known, Loop, Money, OnDoubt, Phase,
+    Plan, Record, Retry, RetryOn, Rollout, RunState, RunStatus, Scope, Stage, StageName, Status, Step,
+    StepId, Strategy, TaskDraft, TaskId, Until, Usage, Verdict,
 };
 
-use super::{Config, Deed, Dispatcher, Finished, Input, Order, Stop, Timer};
-use crate::action::{Action, ActionFuture, Actions, Output, StepContext, Target};
+use super::{Ask, Config, Deed, Dispatcher, Finished, Input, Order, Stop, Timer};
+use crate::action::{Action, ActionFuture, Actions, Call, Estimate, Output, StepContext, Target};
 
 /// An action that only the simulator answers for.
 struct Scripted;
@@ -29,9 +29,17 @@ impl Action for Scripted {
         !target.local
     }
 
+    fn estimate(&self, call: &Call<'_>) -> Result<Option<Estimate>, Failure> {
+        Ok(call.input["cost"].as_i64().map(|most| money(most).into()))
+    }
+
     fn run<'a>(&'a self, _: StepContext) -> ActionFuture<'a> {
         Box::pin(async { Ok(Output::default()) })
     }
+}
+
+fn money(nanos: i64) -> Usage {
+    Usage { cost: Cost { amount: Money(nanos), currency: "USD".into() }, ..Usage::default() }
 }
 
 /// A step that an executor has.
@@ -65,7 +73,11 @@ fn step(dice: &mut Dice, n: u64) -> Step {
         1..=3 => "noop",
         _ => "scripted",
     };
-    Step::new(StepId::new(format!("s{n}")).unwrap(), action, json!({"prompt": "?"})).with(|more| {
+    let input = match dice.chance(20) {
+        true => json!({ "prompt": "?", "cost": 1 + dice.below(20) }),
+        false => json!({ "prompt": "?" }),
+    };
+    Step::new(StepId::new(format!("s{n}")).unwrap(), action, input).with(|more| {
         more.ignore_errors = dice.chance(10);
         if dice.chance(10) {
             more.when = vec![if dice.chance(50) { "1 == 2".into() } else { "1 == 1".into() }];
@@ -101,6 +113,8 @@ fn plan(dice: &mut Dice) -> Plan {
     draft.policy.strategy = if dice.chance(30) { Strategy::Batched } else { Strategy::Eager };
     draft.policy.fail_fast = dice.chance(30).then_some(true);
     draft.policy.timeout_ms = dice.chance(5).then(|| 20 + dice.below(500));
+    draft.policy.budget =
+        dice.chance(40).then(|| Budget { cost: Some(money(10 + dice.below(80) as i64).cost), tokens: None });
     for n in 0..dice.below(3) {
         let mut policy =
             windlass_model::Policy { max_parallelism: Some(1 + dice.below(2) as u32), ..Default::default() };
@@ -195,6 +209,7 @@ fn build(state: RunState, held: Option<Verdict>, now: u64, seed: u64, undo: bool
         pid: 1,
         values: Default::default(),
         undo,
+        shared_budgets: seed.is_multiple_of(2),
     };
     Dispatcher::new(state, config, now)
 }
@@ -222,6 +237,14 @@ struct World {
     faults: u32,
     /// How often steps were handed over together.
     convoys: usize,
+    /// What the shared budgets are asked, and what they granted and was not begun yet.
+    asked: Vec<Ask>,
+    probed: Option<Vec<Ask>>,
+    granted: BTreeSet<(At, u32)>,
+    /// Whether a step used more than it said: then the budget may be passed.
+    past: bool,
+    /// Whether there are budgets that the run shares.
+    shared: bool,
 }
 
 impl World {
@@ -254,9 +277,17 @@ impl World {
                         .filter(|running| (running.at.task, running.at.host) == (at.task, at.host))
                         .for_each(|running| running.cancelled = true);
                 }
+                Order::Reserve(ask) => self.asked.push(ask),
+                Order::Release { at, attempt } => {
+                    assert!(self.granted.remove(&(at, attempt)), "{at:?} gives back what it does not hold");
+                }
+                Order::Probe(asks) => {
+                    assert!(self.probed.replace(asks).is_none(), "one batch at a time");
+                }
                 Order::Wake { at, timer } => self.timers.push((at, timer)),
             }
         }
+        self.check_budget(machine.state());
         self.check_windows();
     }
 
@@ -273,6 +304,64 @@ impl World {
         }
     }
 
+    /// What is used and held back is within the budget, as long as steps keep to what they said.
+    fn check_budget(&self, state: &RunState) {
+        let mut sum = Usage::default();
+        state.spent.values().for_each(|used| sum.add(used));
+        assert_eq!(sum, state.used, "what steps used is what the run used");
+        state.reserved.values().for_each(|most| sum.add(most));
+        let limit = self.plan.policy.budget.as_ref().and_then(|budget| budget.cost.as_ref());
+        let within = limit.is_none_or(|limit| sum.cost.amount <= limit.amount);
+        assert!(self.past || within, "{:?} of {limit:?}\n{}", sum.cost, self.tail(&[]));
+    }
+
+    /// What the journal says was used, added up without the fold: what was told, and the bound of what nobody
+    /// lived to tell.
+    fn journalled(&self) -> i64 {
+        let (mut open, mut sum) = (std::collections::BTreeMap::new(), 0);
+        for record in &self.journal {
+            match &record.event {
+                Event::RunStarted { .. } => {
+                    sum += std::mem::take(&mut open).values().sum::<i64>();
+                }
+                Event::StepStarted { at, reserved, .. } => {
+                    open.insert(*at, reserved.as_ref().map_or(0, |most| most.cost.amount.0));
+                }
+                Event::StepRetried { at, used, .. } => {
+                    open.remove(at);
+                    sum += used.as_ref().map_or(0, |used| used.cost.amount.0);
+                }
+                Event::StepFinished { at, outcome } => {
+                    open.remove(at);
+                    sum += outcome.usage().map_or(0, |used| used.cost.amount.0);
+                }
+                _ => {}
+            }
+        }
+        sum
+    }
+
+    /// The shared budgets answer: a batch first, or one of the steps that ask.
+    fn bank(&mut self, machine: &mut Dispatcher) -> bool {
+        let no = || Failure::new(Code::BudgetRefused, "scripted").permanent();
+        if let Some(asks) = self.probed.take() {
+            let refused = asks.iter().filter(|_| self.dice.chance(5)).map(|ask| (ask.at, no())).collect();
+            machine.handle(self.now, Input::Probed { refused });
+            return true;
+        }
+        if self.asked.is_empty() {
+            return false;
+        }
+        let n = self.dice.below(self.asked.len() as u64) as usize;
+        let Ask { at, attempt, .. } = self.asked.remove(n);
+        let refused = self.dice.chance(10).then(no);
+        if refused.is_none() {
+            self.granted.insert((at, attempt));
+        }
+        machine.handle(self.now, Input::Reserved { at, refused });
+        true
+    }
+
     /// The last events, for a person who looks for the reason.
     fn tail(&self, more: &[Record]) -> String {
         let all: Vec<String> = self.journal.iter().chain(more).map(|r| format!("{r:?}")).collect();
@@ -287,7 +376,9 @@ impl World {
                 assert!(known, "what always runs is not taken back");
                 self.succeeded.remove(at);
             }
-            Event::StepStarted { at, .. } => {
+            Event::StepStarted { at, attempt, reserved } => {
+                let asked = self.granted.remove(&(*at, *attempt));
+                assert!(asked || !self.shared || reserved.is_none(), "{at:?} costs, and did not ask");
                 let spec = &self.plan.tasks[at.task as usize];
                 assert!(spec.more().when.is_empty(), "{at:?} runs, and its task's condition is not met");
                 let again = self.succeeded.contains(at);
@@ -303,6 +394,19 @@ impl World {
         }
     }
 
+    /// What came of a step, and what it used: at most what it said, and at times more.
+    fn paid(&mut self, at: At) -> Result<Output, Failure> {
+        let step = &self.plan.tasks[at.task as usize].steps[at.step as usize];
+        let cost = step.input["cost"].as_i64().filter(|_| &*step.action == "scripted");
+        let result = self.outcome();
+        let (Some(cost), Ok(mut output)) = (cost, result.clone()) else { return result };
+        let more = self.dice.chance(3);
+        self.past |= more;
+        let used = if more { cost + 50 } else { self.dice.below(cost as u64 + 1) as i64 };
+        output.usage = Some(money(used));
+        Ok(output)
+    }
+
     fn outcome(&mut self) -> Result<Output, Failure> {
         match self.dice.below(10) {
             0 | 1 => Err(Failure::new(Code::StepFailed, "scripted")),
@@ -315,6 +419,9 @@ impl World {
 
     /// One thing happens. False when nothing can happen any more.
     fn happen(&mut self, machine: &mut Dispatcher) -> bool {
+        if self.dice.chance(60) && self.bank(machine) {
+            return true;
+        }
         let asks = |at: &At| machine.state().step(*at).is_some_and(|step| step.phase == Phase::Asking);
         let asking = || {
             let open = machine.state().approvals.iter().filter(|(_, approval)| approval.answer.is_none());
@@ -332,7 +439,7 @@ impl World {
             }
             let Running { at, cancelled, mut then, deed } = self.running.remove(n);
             let timed_out = self.dice.chance(3) && then.is_empty();
-            let result = self.outcome();
+            let result = self.paid(at);
             let success = result.as_ref().is_ok_and(|output| !output.failed);
             if let Some(next) = then.pop_front().filter(|_| success) {
                 // The next begins at once, and may end before the dispatcher comes to it.
@@ -349,7 +456,7 @@ impl World {
             self.now = self.now.max(at);
             machine.handle(self.now, Input::Timer(timer));
         } else if self.running.is_empty() && asking().is_none() {
-            return false;
+            return self.bank(machine);
         }
         true
     }
@@ -375,6 +482,9 @@ impl World {
 
     fn restart(&mut self, seed: u64, held: Option<Verdict>) -> Dispatcher {
         self.running.clear();
+        self.asked.clear();
+        self.probed = None;
+        self.granted.clear();
         self.timers.clear();
         self.succeeded.clear();
         let state = RunState::replay(self.plan.clone(), &self.journal).unwrap();
@@ -415,6 +525,11 @@ fn simulate(seed: u64) -> (RunStatus, usize) {
         succeeded: BTreeSet::new(),
         faults,
         convoys: 0,
+        asked: vec![],
+        probed: None,
+        granted: BTreeSet::new(),
+        past: false,
+        shared: seed.is_multiple_of(2),
     };
     let mut machine = dispatcher(&plan, &[], None, 1, seed);
     let mut undone = false;
@@ -429,7 +544,11 @@ fn simulate(seed: u64) -> (RunStatus, usize) {
                 world.running[0].at,
                 world.tail(&[])
             );
+            assert!(world.granted.is_empty(), "granted, and never begun: {:?}", world.granted);
             let state = machine.state().clone();
+            if state.status.is_finished() {
+                assert_eq!(state.used.cost.amount.0, world.journalled());
+            }
             assert_eq!(state, RunState::replay(plan.clone(), &world.journal).unwrap());
             if state.status.is_finished() {
                 assert!(state.tasks.iter().all(|task| task.end.is_some()));

@@ -21,6 +21,8 @@ pub(crate) enum Doing {
     Ready,
     /// An executor has its step.
     Running,
+    /// Its attempt waits for the shared budgets.
+    Holding,
     /// It waits for a point in time: the next attempt, or the pause of a loop.
     Sleeping,
     /// It waits for a person's yes or no.

@@ -64,9 +64,7 @@ impl Dispatcher {
         }
         self.batch = std::mem::take(&mut self.next_batch).into_iter().collect();
         self.batch_open = self.batch.len();
-        for task in self.batch.clone() {
-            self.enqueue(task);
-        }
+        self.begin_batch();
     }
 
     /// A strand has come to the end of its steps.

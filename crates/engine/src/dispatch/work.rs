@@ -1,6 +1,7 @@
 //! Takes a strand up to the next point where it must wait.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use windlass_model::{At, Code, Event, Failure, Intent, OnDoubt, Outcome, Phase, Status, Step, Verdict};
 
@@ -170,8 +171,13 @@ impl Dispatcher {
     /// A step that the first host does for all: the others wait for it and have its result.
     fn follow(&mut self, key: StrandKey, at: At) -> Pace {
         match self.state.step(At { host: 0, ..at }).and_then(|run| run.outcome()) {
-            Some(outcome) => {
-                self.finish(key, Outcome { duration_ms: 0, ..outcome });
+            Some(mut outcome) => {
+                outcome.duration_ms = 0;
+                // It was done once, and paid once.
+                if let Some(detail) = outcome.detail.as_mut().filter(|detail| detail.usage.is_some()) {
+                    Arc::make_mut(detail).usage = None;
+                }
+                self.finish(key, outcome);
                 Pace::On
             }
             None => {
@@ -239,7 +245,8 @@ impl Dispatcher {
     /// A person answered a question.
     pub(super) fn answered(&mut self, at: At, approved: bool, by: &str, note: &str) {
         let key = (at.task, at.host);
-        let strand = self.strand(key);
+        // One that this driver has not begun finds the answer in its turn, which a window may put off.
+        let Some(strand) = self.strands.get_mut(&key) else { return };
         if strand.walk.cursor == at.step && matches!(strand.doing, Doing::Asking | Doing::Ready) {
             strand.item = at.item;
             self.settle_answer(key, approved, by, note);

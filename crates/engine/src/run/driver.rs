@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use windlass_model::{At, Code, Failure, RunId};
+use windlass_model::{At, Code, Failure, RunId, Usage};
 use windlass_store::{Durable, Lease, Position, Store};
 
 use super::Command;
+use super::bank::Bank;
 use super::cleanup::Cleanup;
 use super::clock::now_ms;
 use super::executor::{self, Surroundings};
@@ -32,6 +33,8 @@ pub(crate) struct Driver {
     pub store: Store,
     pub surroundings: Arc<Surroundings>,
     pub(super) cleanup: Cleanup,
+    /// The budgets that the run shares with others.
+    pub(super) bank: Bank,
     /// Executors and handles write here. Unbounded in type, bounded in fact: one message for each step that
     /// runs, and those that a person types.
     pub inputs: mpsc::UnboundedReceiver<Input>,
@@ -56,6 +59,8 @@ pub(super) struct Work {
     /// Steps that wait until it is durable how things were before, in order; the position is known once the
     /// record is appended.
     kept: VecDeque<(Option<Position>, oneshot::Sender<()>)>,
+    /// What attempts used, to be settled on the shared budgets once it is durable.
+    used: VecDeque<(Position, (At, u32, Usage))>,
     /// Commands whose effects are durable from a position on.
     settle: Option<(Position, u64)>,
 }
@@ -72,6 +77,7 @@ impl Driver {
             timer_count: 0,
             appended: Position::default(),
             kept: VecDeque::new(),
+            used: VecDeque::new(),
             settle: None,
         };
         self.begin_cleanup(&mut work).await;
@@ -103,6 +109,7 @@ impl Driver {
             if self.dispatcher.is_leaving() {
                 // A crash from here on finds the run still open, and a resume takes the rest back.
                 self.end_cleanup(work).await;
+                self.settle_all(work).await?;
                 self.dispatcher.leave(now_ms());
                 continue;
             }
@@ -150,6 +157,7 @@ impl Driver {
             return Err(Error::Panic(refused.to_string()));
         }
         let (records, orders) = self.dispatcher.take();
+        let used: Vec<_> = records.iter().filter_map(|record| self.bank.settled_by(&record.event)).collect();
         if !records.is_empty() {
             match &self.publisher {
                 None => work.appended = self.store.journal().append(&self.run, records)?,
@@ -160,6 +168,7 @@ impl Driver {
                 }
             }
         }
+        work.used.extend(used.into_iter().map(|used| (work.appended, used)));
         self.cleanup.appended(work.appended);
         for (at, _) in work.kept.iter_mut().filter(|(at, _)| at.is_none()) {
             *at = Some(work.appended);
@@ -168,6 +177,9 @@ impl Driver {
             match order {
                 Order::Start(start) => work.starts.push_back((work.appended, start)),
                 Order::Cancel(at) => self.cancel(work, at),
+                Order::Reserve(ask) => self.bank.reserve(ask)?,
+                Order::Release { at, attempt } => self.bank.release(at, attempt)?,
+                Order::Probe(asks) => self.bank.probe(asks)?,
                 Order::Wake { at, timer } => work.set(at, timer),
             }
         }
@@ -215,10 +227,34 @@ impl Driver {
                 work.running.extend(all.into_iter().map(|at| (at, cancel.clone())));
             }
         }
+        let mut used = Vec::new();
+        while let Some((_, one)) = work.used.pop_front_if(|(at, _)| *at <= position) {
+            used.push(one);
+        }
+        if !used.is_empty() {
+            self.bank.settle(used)?;
+        }
         if let Some((_, through)) = work.settle.take_if(|(at, _)| *at <= position) {
             self.store.journal().settle(&self.run, through)?;
         }
         Ok(())
+    }
+
+    /// Settles everything on the shared budgets before the run's last record: a run that ended owes nothing.
+    async fn settle_all(&mut self, work: &mut Work) -> Result<(), Error> {
+        let appended = work.appended;
+        let durable = work.durable.wait_for(|d| d.position >= appended || d.failed.is_some()).await;
+        let failed = durable.map_err(|_| lost("its writer went away"))?.failed.clone();
+        if let Some(error) = failed {
+            return Err(lost(&error.to_string()));
+        }
+        let used: Vec<_> = work.used.drain(..).map(|(_, used)| used).collect();
+        if !used.is_empty() {
+            self.bank.settle(used)?;
+        }
+        let state = self.dispatcher.state();
+        let began = |at: At, attempt: u32| state.step(at).is_some_and(|run| run.attempts >= attempt);
+        self.bank.drain(began).await
     }
 
     /// Hears what other processes left for this run.
@@ -251,7 +287,7 @@ impl Driver {
 impl Work {
     /// Whether somebody waits for the disk.
     fn waits(&self) -> bool {
-        !self.starts.is_empty() || !self.kept.is_empty()
+        !self.starts.is_empty() || !self.kept.is_empty() || !self.used.is_empty()
     }
 
     fn set(&mut self, at: u64, timer: Timer) {

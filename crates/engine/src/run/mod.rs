@@ -1,5 +1,6 @@
 //! Runs: the runtime that starts and resumes them, the driver behind each, and the handle in front of it.
 
+mod bank;
 mod cleanup;
 mod clock;
 mod command;

@@ -13,6 +13,7 @@ use windlass_model::{
 use windlass_store::{Lease, NewRun, Store};
 
 use super::Command;
+use super::bank::{Bank, Ledgers};
 use super::cleanup::Cleanup;
 use super::clock::{now_ms, random};
 use super::driver::Driver;
@@ -43,6 +44,7 @@ struct Inner {
     backends: Backends,
     cleanups: CleanupHandlers,
     parallelism: usize,
+    user_state: Option<PathBuf>,
 }
 
 /// Puts a runtime together.
@@ -55,6 +57,7 @@ pub struct RuntimeBuilder {
     shared_words: Option<Arc<Words>>,
     cleanups: Vec<Arc<dyn CleanupHandler>>,
     parallelism: Option<usize>,
+    user_state: Option<PathBuf>,
 }
 
 impl RuntimeBuilder {
@@ -107,6 +110,14 @@ impl RuntimeBuilder {
         self
     }
 
+    /// The folder of the user's own state, where the budgets of keys, days and months are kept. Without it, and
+    /// with a store in memory, there are none.
+    #[must_use]
+    pub fn user_state(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.user_state = Some(folder.into());
+        self
+    }
+
     /// The runtime. Two things of one name are an error.
     pub fn build(self) -> Result<Runtime, Error> {
         let (mut actions, mut backends) = (Actions::default(), Backends::default());
@@ -133,6 +144,7 @@ impl RuntimeBuilder {
             backends,
             cleanups,
             parallelism: self.parallelism.unwrap_or(4 * cores),
+            user_state: self.user_state,
         })))
     }
 }
@@ -177,7 +189,7 @@ impl Runtime {
 
     /// The same, with another store.
     pub(crate) fn over(&self, store: Store) -> Self {
-        let Inner { actions, words, backends, cleanups, parallelism, .. } = &*self.0;
+        let Inner { actions, words, backends, cleanups, parallelism, user_state, .. } = &*self.0;
         Self(Arc::new(Inner {
             store,
             actions: actions.clone(),
@@ -185,6 +197,7 @@ impl Runtime {
             backends: backends.clone(),
             cleanups: cleanups.clone(),
             parallelism: *parallelism,
+            user_state: user_state.clone(),
         }))
     }
 
@@ -267,6 +280,7 @@ impl Runtime {
         self.check_actions(state.plan())?;
         // Where processes cannot be looked for, there are none that can be found.
         crate::process::end_marked(&crate::process::scope_mark(self.store().state()), &id).ok();
+        self.ledgers().reconcile(self.store(), &id)?;
         let flag = |name: &str| stored.options.get(name).and_then(serde_json::Value::as_bool) == Some(true);
         let mode = Mode { check: flag("check"), diff: flag("diff") || options.mode.diff };
         let meta = RunMeta::new(id.clone(), &stored.row.invoker, stored.row.digest.clone());
@@ -308,6 +322,10 @@ impl Runtime {
 
     pub(super) fn cleanup_handlers(&self) -> CleanupHandlers {
         self.0.cleanups.clone()
+    }
+
+    fn ledgers(&self) -> Ledgers {
+        Ledgers::of(self.store(), self.0.user_state.as_deref())
     }
 
     fn check_actions(&self, plan: &Plan) -> Result<(), Error> {
@@ -371,6 +389,7 @@ impl Runtime {
             pid: std::process::id(),
             values: values.clone(),
             undo,
+            shared_budgets: !mode.check && !self.ledgers().is_empty(),
         };
         let cleanup = options.cleanup.take().unwrap_or_else(|| self.cleanup_stack());
         let leftovers = CleanupStack::restore(self.0.cleanups.clone(), &state.cleanups);
@@ -396,7 +415,9 @@ impl Runtime {
             blobs,
             values,
         });
+        let bank = Bank::new(self.ledgers(), self.store(), id.clone(), sender.clone());
         let driver = Driver {
+            bank,
             run: id.clone(),
             dispatcher,
             store: self.store().clone(),

@@ -2,8 +2,10 @@
 // In a test a panic is how a failure is told.
 #![allow(clippy::unwrap_used)]
 
+mod budgets;
 mod cleanup;
 mod determinism;
+mod dying;
 mod graphs;
 mod leftovers;
 mod lifecycle;

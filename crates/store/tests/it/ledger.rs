@@ -24,7 +24,7 @@ fn limit(nanos: i64) -> Budget {
 
 fn holder(run: &str, task: u32, attempt: u32) -> Holder {
     let at = At { task, step: 0, host: 0, item: None };
-    Holder { lease: "/nowhere/lease".into(), run: RunId::new(run).unwrap(), at, attempt }
+    Holder { lease: "/nowhere/lease".into(), run: RunId::new(run).expect("an id"), at, attempt }
 }
 
 fn claim(holder: &Holder, nanos: i64, pots: &[Pot]) -> Claim {
@@ -32,7 +32,12 @@ fn claim(holder: &Holder, nanos: i64, pots: &[Pot]) -> Claim {
 }
 
 fn account(ledger: &Ledger, pot: &Pot, now: u64) -> Account {
-    ledger.accounts(now).unwrap().into_iter().find(|account| account.pot == *pot).expect("it has an account")
+    ledger
+        .accounts(now)
+        .expect("accounts")
+        .into_iter()
+        .find(|account| account.pot == *pot)
+        .expect("it has an account")
 }
 
 fn dollars(sum: &windlass_store::Sum) -> i64 {
@@ -40,7 +45,7 @@ fn dollars(sum: &windlass_store::Sum) -> i64 {
 }
 
 fn scratch() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("state/budgets.db");
     (folder, path)
 }
