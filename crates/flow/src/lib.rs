@@ -3,7 +3,8 @@
 //! A document is read into a typed tree with the place of everything (`document`), and the tree is compiled
 //! (`compile`): ids, needs, variables and expressions are worked out as far as they can be before anything
 //! runs. All problems are found in one go. What steps do is not known here: their words come from the
-//! registry that other faces fill ([`windlass_engine::Words`]).
+//! registry that other faces fill ([`windlass_engine::Words`]). For programs that ask models themselves there is
+//! [`orchestrate`], which runs a graph of questions in memory.
 //!
 //! ```
 //! use std::{path::Path, sync::Arc};
@@ -25,6 +26,7 @@
 mod backend;
 mod compile;
 mod document;
+pub mod orchestrate;
 mod schema;
 
 pub use backend::{BACKEND, Flow};

@@ -6,6 +6,7 @@ mod compiled;
 mod good;
 mod include;
 mod limits;
+mod orchestrate;
 mod properties;
 mod schema;
 mod setup;
