@@ -1,11 +1,16 @@
 //! Users and groups as records, out of the host's files, and from its name services where those have more.
 
-use std::fs;
+mod foresee;
+mod table;
+
+use std::path::Path;
 
 use crate::{
     Context, Error,
     tool::{self, Tool},
+    view::Fs,
 };
+pub(crate) use foresee::{foresee, foresee_password};
 
 /// A user, as in `/etc/passwd`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +46,7 @@ pub(crate) struct Group {
 /// The user of this name; with `local`, only if the host's own files have it.
 pub(crate) fn user(name: &str, local: bool, cx: &Context<'_>) -> Result<Option<User>, Error> {
     let read = |fields: &[&str]| (fields.first() == Some(&name)).then(|| User::read(fields)).flatten();
-    match first("/etc/passwd", read)? {
+    match first("/etc/passwd", cx.fs(), read)? {
         Some(user) => Ok(Some(user)),
         None if local => Ok(None),
         None => Ok(elsewhere("passwd", name, cx)?.and_then(|line| User::read(&split(&line)))),
@@ -51,7 +56,7 @@ pub(crate) fn user(name: &str, local: bool, cx: &Context<'_>) -> Result<Option<U
 /// The group of this name; with `local`, only if the host's own files have it.
 pub(crate) fn group(name: &str, local: bool, cx: &Context<'_>) -> Result<Option<Group>, Error> {
     let read = |fields: &[&str]| (fields.first() == Some(&name)).then(|| Group::read(fields)).flatten();
-    match first("/etc/group", read)? {
+    match first("/etc/group", cx.fs(), read)? {
         Some(group) => Ok(Some(group)),
         None if local => Ok(None),
         None => Ok(elsewhere("group", name, cx)?.and_then(|line| Group::read(&split(&line)))),
@@ -62,7 +67,7 @@ pub(crate) fn group(name: &str, local: bool, cx: &Context<'_>) -> Result<Option<
 pub(crate) fn group_or_gid(text: &str, cx: &Context<'_>) -> Result<Option<Group>, Error> {
     if let Ok(gid) = text.parse::<u32>() {
         let read = |fields: &[&str]| Group::read(fields).filter(|group| group.gid == gid);
-        if let Some(group) = first("/etc/group", read)? {
+        if let Some(group) = first("/etc/group", cx.fs(), read)? {
             return Ok(Some(group));
         }
     }
@@ -70,9 +75,9 @@ pub(crate) fn group_or_gid(text: &str, cx: &Context<'_>) -> Result<Option<Group>
 }
 
 /// The names of the groups that list a user as a member.
-pub(crate) fn memberships(user: &str) -> Result<Vec<String>, Error> {
+pub(crate) fn memberships(user: &str, cx: &Context<'_>) -> Result<Vec<String>, Error> {
     let mut names = Vec::new();
-    first("/etc/group", |fields| {
+    first("/etc/group", cx.fs(), |fields| {
         let group = Group::read(fields)?;
         if group.members.iter().any(|member| member == user) {
             names.push(group.name);
@@ -83,9 +88,9 @@ pub(crate) fn memberships(user: &str) -> Result<Vec<String>, Error> {
 }
 
 /// What is kept of a user's password; none where it cannot be known (not root, or a user from elsewhere).
-pub(crate) fn shadow(name: &str) -> Option<Shadow> {
+pub(crate) fn shadow(name: &str, cx: &Context<'_>) -> Option<Shadow> {
     let read = |fields: &[&str]| (fields.first() == Some(&name)).then(|| Shadow::read(fields)).flatten();
-    first("/etc/shadow", read).ok().flatten()
+    first("/etc/shadow", cx.fs(), read).ok().flatten()
 }
 
 impl User {
@@ -130,8 +135,8 @@ impl Group {
 }
 
 /// What `read` makes of the first line that it takes.
-fn first<T>(file: &str, mut read: impl FnMut(&[&str]) -> Option<T>) -> Result<Option<T>, Error> {
-    let bytes = fs::read(file).map_err(Error::io("read", file))?;
+fn first<T>(file: &str, fs: Fs<'_>, mut read: impl FnMut(&[&str]) -> Option<T>) -> Result<Option<T>, Error> {
+    let bytes = fs.read(Path::new(file)).map_err(Error::io("read", file))?;
     Ok(String::from_utf8_lossy(&bytes).lines().find_map(|line| read(&split(line))))
 }
 
@@ -142,7 +147,10 @@ fn split(line: &str) -> Vec<&str> {
 /// The line of a record that the host's files do not have: directories are asked by a program of the host, for
 /// a static one cannot load their libraries.
 fn elsewhere(database: &str, key: &str, cx: &Context<'_>) -> Result<Option<String>, Error> {
-    if tool::find("getent", cx).is_none() || key.parse::<u32>().is_ok() {
+    let own = |fields: &[&str]| (fields.first() == Some(&key)).then_some(());
+    // One that the host's files have, and only by a forecast no more, is not to be found again.
+    let removed = cx.checks() && first(&format!("/etc/{database}"), Fs::DISK, own)?.is_some();
+    if removed || tool::find("getent", cx).is_none() || key.parse::<u32>().is_ok() {
         return Ok(None);
     }
     let said = Tool::new("getent").args(["--", database, key]).run(cx)?;

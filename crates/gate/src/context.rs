@@ -6,13 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Cancel, Error, expand};
+use crate::{Cancel, Error, Forecast, expand};
 
 /// The surroundings of one run.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
-    /// Say what would happen, and change nothing.
-    pub check: bool,
+    /// In check mode, what the steps before would have made of the host: say what would happen, note it there,
+    /// and change nothing.
+    pub check: Option<&'a Forecast>,
     /// Report differences in the reply.
     pub diff: bool,
     /// Relative paths are relative to this, and commands start in it.
@@ -61,7 +62,12 @@ impl Progress for Silent {
 impl Context<'_> {
     /// The path that a parameter means: `~` and `$NAME` expanded, relative to `cwd`.
     pub(crate) fn path(&self, text: &str) -> PathBuf {
-        self.cwd.join(expand::path(text, self.env))
+        self.cwd.join(self.expand(text))
+    }
+
+    /// A path with `~` and `$NAME` expanded, and still relative if it is.
+    pub(crate) fn expand(&self, text: &str) -> String {
+        expand::path(text, self.env, self.fs())
     }
 
     /// Sleeps, but not past the moment at which the run has to end.

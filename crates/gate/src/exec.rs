@@ -83,19 +83,19 @@ fn stdin(args: &Args) -> Option<String> {
 
 /// The reply where the command does not run: its work is done already, or this is check mode.
 fn decided(args: &Args, dir: &Path, cx: &Context<'_>) -> Option<Reply> {
-    let exists = |path: &str| glob::any(dir, &PathBuf::from(crate::expand::path(path, cx.env)));
+    let exists = |path: &str| glob::any(dir, &PathBuf::from(cx.expand(path)), cx.fs());
     let why = match (args.path("creates"), args.path("removes")) {
         (Some(path), _) if exists(path) => Some(format!("since '{path}' exists")),
         (_, Some(path)) if !exists(path) => Some(format!("since '{path}' does not exist")),
         _ => None,
     };
     if let Some(why) = why {
-        let did = if cx.check { "Would" } else { "Did" };
+        let did = if cx.checks() { "Would" } else { "Did" };
         let stdout = format!("skipped, {}", why.replace('\'', ""));
         let reply = empty(Reply::ok().msg(format!("{did} not run command {why}"))).with("rc", 0);
         return Some(output(reply, "stdout", stdout));
     }
-    cx.check.then(|| {
+    cx.checks().then(|| {
         let certain = args.has("creates") || args.has("removes");
         let reply = if certain { Reply::changed(true) } else { Reply { skipped: true, ..Reply::ok() } };
         empty(reply.msg("Command would have run if not in check mode")).with("rc", 0)

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, env};
 
-use crate::fsops::ids;
+use crate::{fsops::ids, view::Fs};
 
 /// Both expansions; names that are not set stay as they were written.
-pub(crate) fn path(text: &str, extra: &BTreeMap<String, String>) -> String {
-    home(&vars(text, extra), extra)
+pub(crate) fn path(text: &str, extra: &BTreeMap<String, String>, fs: Fs<'_>) -> String {
+    home(&vars(text, extra), extra, fs)
 }
 
 fn lookup(name: &str, extra: &BTreeMap<String, String>) -> Option<String> {
@@ -39,14 +39,14 @@ fn vars(text: &str, extra: &BTreeMap<String, String>) -> String {
     out
 }
 
-fn home(text: &str, extra: &BTreeMap<String, String>) -> String {
+fn home(text: &str, extra: &BTreeMap<String, String>, fs: Fs<'_>) -> String {
     let Some(after) = text.strip_prefix('~') else { return text.to_owned() };
     let end = after.find('/').unwrap_or(after.len());
     let (user, rest) = after.split_at(end);
     let dir = if user.is_empty() {
-        lookup("HOME", extra).or_else(|| ids::home_of_uid(rustix::process::getuid().as_raw()))
+        lookup("HOME", extra).or_else(|| ids::home_of_uid(rustix::process::getuid().as_raw(), fs))
     } else {
-        ids::home_of_name(user)
+        ids::home_of_name(user, fs)
     };
     dir.map_or_else(|| text.to_owned(), |dir| format!("{}{rest}", dir.trim_end_matches('/')))
 }
@@ -74,7 +74,7 @@ mod tests {
             ("~no-such-user-here/x", "~no-such-user-here/x"),
             ("a~", "a~"),
         ] {
-            assert_eq!(path(text, &extra), expected, "{text}");
+            assert_eq!(path(text, &extra, Fs::DISK), expected, "{text}");
         }
     }
 }

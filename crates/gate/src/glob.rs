@@ -2,23 +2,24 @@
 
 use std::{
     ffi::OsStr,
-    fs,
     os::unix::ffi::OsStrExt,
     path::{Component, Path, PathBuf},
 };
 
+use crate::view::Fs;
+
 /// Whether a path with `*`, `?` and `[…]` in it, relative to `base`, matches anything that is there. Names that
 /// begin with a dot match only a pattern that does too; wildcards in `base` are plain letters.
-pub(crate) fn any(base: &Path, pattern: &Path) -> bool {
+pub(crate) fn any(base: &Path, pattern: &Path, fs: Fs<'_>) -> bool {
     let parts: Vec<Component<'_>> = pattern.components().collect();
-    matches(base.to_owned(), &parts, &mut |_| true)
+    matches(base.to_owned(), &parts, fs, &mut |_| true)
 }
 
 /// Everything that matches such a path, in no particular order.
-pub(crate) fn list(base: &Path, pattern: &Path) -> Vec<PathBuf> {
+pub(crate) fn list(base: &Path, pattern: &Path, fs: Fs<'_>) -> Vec<PathBuf> {
     let parts: Vec<Component<'_>> = pattern.components().collect();
     let mut found = Vec::new();
-    matches(base.to_owned(), &parts, &mut |path| {
+    matches(base.to_owned(), &parts, fs, &mut |path| {
         found.push(path);
         false
     });
@@ -26,18 +27,21 @@ pub(crate) fn list(base: &Path, pattern: &Path) -> Vec<PathBuf> {
 }
 
 /// Tells of every match, until one is enough.
-fn matches(base: PathBuf, parts: &[Component<'_>], enough: &mut dyn FnMut(PathBuf) -> bool) -> bool {
+fn matches(
+    base: PathBuf,
+    parts: &[Component<'_>],
+    fs: Fs<'_>,
+    enough: &mut dyn FnMut(PathBuf) -> bool,
+) -> bool {
     let Some((part, rest)) = parts.split_first() else {
-        return base.symlink_metadata().is_ok() && enough(base);
+        return fs.symlink_metadata(&base).is_ok() && enough(base);
     };
     let name = part.as_os_str();
     if !name.as_bytes().iter().any(|byte| b"*?[".contains(byte)) {
-        return matches(base.join(name), rest, enough);
+        return matches(base.join(name), rest, fs, enough);
     }
-    let Ok(entries) = fs::read_dir(&base) else { return false };
-    entries.flatten().any(|entry| {
-        name_matches(name, &entry.file_name()) && matches(base.join(entry.file_name()), rest, enough)
-    })
+    let Ok(names) = fs.names(&base) else { return false };
+    names.iter().any(|found| name_matches(name, found) && matches(base.join(found), rest, fs, enough))
 }
 
 /// Whether a text matches a pattern as a whole, as Python's `fnmatch` decides it: dots and slashes are letters
@@ -104,6 +108,8 @@ fn class(pattern: &[char], letter: char) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -133,7 +139,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("one")).unwrap();
         fs::write(dir.path().join("one/file.txt"), "").unwrap();
-        assert!(any(Path::new("/no such folder"), dir.path()));
+        assert!(any(Path::new("/no such folder"), dir.path(), Fs::DISK));
         for (pattern, expected) in [
             ("one", true),
             ("o*/*.txt", true),
@@ -141,7 +147,7 @@ mod tests {
             ("two", false),
             ("one/../one/file.txt", true),
         ] {
-            assert_eq!(any(dir.path(), Path::new(pattern)), expected, "{pattern}");
+            assert_eq!(any(dir.path(), Path::new(pattern), Fs::DISK), expected, "{pattern}");
         }
     }
 }

@@ -6,13 +6,13 @@
 //!
 //! ```
 //! use std::{collections::BTreeMap, path::Path};
-//! use windlass_gate::{Args, Cancel, Context, Silent, find};
+//! use windlass_gate::{Args, Cancel, Context, Silent, find, run};
 //!
 //! let module = find("ansible.builtin.command").expect("command is in the table");
 //! let args = Args::check(module.spec(), "echo hello".into()).expect("the parameters are good");
 //! let (env, cancel) = (BTreeMap::new(), Cancel::new());
 //! let cx = Context {
-//!     check: false,
+//!     check: None,
 //!     diff: false,
 //!     cwd: Path::new("/"),
 //!     env: &env,
@@ -21,7 +21,7 @@
 //!     progress: &Silent,
 //!     capture_limit: 1 << 20,
 //! };
-//! let reply = module.run(&args, &cx)?;
+//! let reply = run(module, &args, &cx)?;
 //! assert_eq!(reply.fields["stdout"], "hello");
 //! # Ok::<(), windlass_gate::Error>(())
 //! ```
@@ -39,6 +39,7 @@ mod error;
 mod exec;
 mod expand;
 mod fetch;
+mod forecast;
 mod fsops;
 mod glob;
 mod json;
@@ -50,6 +51,7 @@ pub mod serve;
 mod spec;
 mod tool;
 pub mod undo;
+mod view;
 pub mod wire;
 mod words;
 
@@ -57,6 +59,7 @@ pub use args::Args;
 pub use cancel::Cancel;
 pub use context::{Context, Progress, Silent, Stream};
 pub use error::{Error, ParamError};
+pub use forecast::{Forecast, run};
 pub use modules::{all, find};
 pub use pattern::{matcher, search};
 pub use reply::{Diff, Reply};

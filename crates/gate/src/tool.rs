@@ -73,6 +73,14 @@ impl Tool {
         self
     }
 
+    pub(crate) fn program(&self) -> &str {
+        &self.program
+    }
+
+    pub(crate) fn words(&self) -> &[String] {
+        &self.args
+    }
+
     /// Runs it to its end. It speaks English, so that its answers can be read.
     pub(crate) fn run(&self, cx: &Context<'_>) -> Result<Said, Error> {
         let program = find(&self.program, cx)

@@ -1,15 +1,14 @@
 //! Owner, group and mode of a file: what is, what is wanted, and getting from one to the other.
 
-use std::{
-    fs::{self, Metadata, Permissions},
-    os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown},
-    path::Path,
-};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::{ids, mode};
-use crate::{Args, Context, Error, Kind, Param};
+use crate::{
+    Args, Context, Error, Kind, Param,
+    view::{Fs, Meta},
+};
 
 /// The parameters that modules with files share.
 pub(crate) const OWNER: Param = Param::new("owner", Kind::Str, "The user that owns it, by name or number.");
@@ -27,12 +26,12 @@ pub(crate) struct Attrs {
     pub(crate) link: bool,
 }
 
-impl From<&Metadata> for Attrs {
-    fn from(meta: &Metadata) -> Self {
+impl From<&Meta> for Attrs {
+    fn from(meta: &Meta) -> Self {
         Self {
-            mode: meta.mode() & 0o7777,
-            uid: meta.uid(),
-            gid: meta.gid(),
+            mode: meta.mode & 0o7777,
+            uid: meta.uid,
+            gid: meta.gid,
             dir: meta.is_dir(),
             link: meta.is_symlink(),
         }
@@ -49,16 +48,18 @@ pub(crate) struct Want {
 
 impl Want {
     /// Reads `owner`, `group` and the mode parameter of this name.
-    pub(crate) fn read(args: &Args, mode: &str) -> Result<Self, Error> {
+    pub(crate) fn read(args: &Args, mode: &str, cx: &Context<'_>) -> Result<Self, Error> {
         let mode = args.path(mode).map(mode::Mode::parse).transpose().map_err(Error::Failed)?;
-        Ok(Self { mode, ..Self::owners(args)? })
+        Ok(Self { mode, ..Self::owners(args, cx)? })
     }
 
     /// Reads `owner` and `group`.
-    pub(crate) fn owners(args: &Args) -> Result<Self, Error> {
-        let id = |name: &str, find: fn(&str) -> Option<u32>| {
+    pub(crate) fn owners(args: &Args, cx: &Context<'_>) -> Result<Self, Error> {
+        let id = |name: &str, find: fn(&str, Fs<'_>) -> Option<u32>| {
             args.path(name)
-                .map(|text| find(text).ok_or_else(|| Error::Failed(format!("there is no {name} {text:?}"))))
+                .map(|text| {
+                    find(text, cx.fs()).ok_or_else(|| Error::Failed(format!("there is no {name} {text:?}")))
+                })
                 .transpose()
         };
         Ok(Self { mode: None, uid: id("owner", ids::uid)?, gid: id("group", ids::gid)? })
@@ -88,27 +89,23 @@ impl Want {
 
     /// Gives the file at `path` the wanted attributes (of a link: its own), and says what it had and has.
     pub(crate) fn settle(&self, path: &Path, cx: &Context<'_>) -> Result<(Attrs, Attrs), Error> {
-        let now = Attrs::from(&fs::symlink_metadata(path).map_err(Error::io("look at", path))?);
+        let now = Attrs::from(&cx.fs().symlink_metadata(path).map_err(Error::io("look at", path))?);
         let then = self.over(now);
-        if !cx.check {
-            self.write(path, now, then)?;
-        }
+        self.write(path, now, then, cx)?;
         Ok((now, then))
     }
 
-    fn write(&self, path: &Path, now: Attrs, then: Attrs) -> Result<(), Error> {
+    fn write(&self, path: &Path, now: Attrs, then: Attrs, cx: &Context<'_>) -> Result<(), Error> {
         let moved = (now.uid, now.gid) != (then.uid, then.gid);
         if moved {
             let uid = (now.uid != then.uid).then_some(then.uid);
             let gid = (now.gid != then.gid).then_some(then.gid);
-            let change = if now.link { lchown(path, uid, gid) } else { chown(path, uid, gid) };
-            change.map_err(Error::io("change the owner of", path))?;
+            cx.fs().set_owner(path, uid, gid).map_err(Error::io("change the owner of", path))?;
         }
         // A change of owner drops the set-id bits, so that they have to be set again.
         let dropped = moved && self.mode.is_some() && then.mode & 0o6000 != 0;
         if now.mode != then.mode || dropped {
-            fs::set_permissions(path, Permissions::from_mode(then.mode))
-                .map_err(Error::io("change the mode of", path))?;
+            cx.fs().set_mode(path, then.mode).map_err(Error::io("change the mode of", path))?;
         }
         Ok(())
     }
@@ -133,29 +130,29 @@ pub(crate) fn octal(mode: u32) -> String {
 }
 
 /// What kind of thing lies at a path, in Ansible's words.
-pub(crate) fn state(meta: Option<&Metadata>) -> &'static str {
+pub(crate) fn state(meta: Option<&Meta>) -> &'static str {
     match meta {
         None => "absent",
         Some(meta) if meta.is_symlink() => "link",
         Some(meta) if meta.is_dir() => "directory",
-        Some(meta) if meta.nlink() > 1 => "hard",
+        Some(meta) if meta.nlink > 1 => "hard",
         Some(_) => "file",
     }
 }
 
 /// The fields that Ansible adds to the result of every module with a file.
-pub(crate) fn describe(path: &Path) -> Map<String, Value> {
-    let meta = fs::symlink_metadata(path).ok();
+pub(crate) fn describe(path: &Path, cx: &Context<'_>) -> Map<String, Value> {
+    let meta = cx.fs().symlink_metadata(path).ok();
     let mut fields = Map::new();
     fields.insert("state".into(), state(meta.as_ref()).into());
     if let Some(meta) = meta {
         let name = |name: Option<String>, id: u32| name.unwrap_or_else(|| id.to_string());
-        fields.insert("mode".into(), octal(meta.mode()).into());
-        fields.insert("uid".into(), meta.uid().into());
-        fields.insert("gid".into(), meta.gid().into());
-        fields.insert("owner".into(), name(ids::user(meta.uid()), meta.uid()).into());
-        fields.insert("group".into(), name(ids::group(meta.gid()), meta.gid()).into());
-        fields.insert("size".into(), meta.len().into());
+        fields.insert("mode".into(), octal(meta.mode).into());
+        fields.insert("uid".into(), meta.uid.into());
+        fields.insert("gid".into(), meta.gid.into());
+        fields.insert("owner".into(), name(ids::user(meta.uid, cx.fs()), meta.uid).into());
+        fields.insert("group".into(), name(ids::group(meta.gid, cx.fs()), meta.gid).into());
+        fields.insert("size".into(), meta.len.into());
     }
     fields
 }

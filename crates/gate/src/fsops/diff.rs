@@ -1,13 +1,13 @@
 //! Differences between the contents of files, for people.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read, Seek},
     path::Path,
 };
 
 use super::sum;
-use crate::Diff;
+use crate::{Diff, view::Fs};
 
 /// Larger files are not shown: nobody reads their difference, and every reply is kept.
 const LIMIT: u64 = 100 * 1024;
@@ -23,26 +23,26 @@ pub(crate) enum Side<'a> {
 }
 
 /// The difference between two contents of what is called `name`.
-pub(crate) fn of(before: &Side<'_>, after: &Side<'_>, name: &str) -> Diff {
+pub(crate) fn of(before: &Side<'_>, after: &Side<'_>, name: &str, fs: Fs<'_>) -> Diff {
     Diff {
-        before: text(before).into(),
-        after: text(after).into(),
+        before: text(before, fs).into(),
+        after: text(after, fs).into(),
         before_header: format!("before: {name}"),
         after_header: format!("after: {name}"),
     }
 }
 
-fn text(side: &Side<'_>) -> String {
+fn text(side: &Side<'_>, fs: Fs<'_>) -> String {
     match side {
         Side::Absent => String::new(),
         Side::Bytes(bytes) => readable(bytes),
         Side::Binary(_, length) if *length > LIMIT => large(*length),
         Side::Binary(sum, length) => binary(*length, sum),
         Side::Open(file) => opened(file).unwrap_or_else(|_| "(not readable)\n".into()),
-        Side::File(path) => match fs::metadata(path) {
-            Ok(meta) if meta.len() > LIMIT => large(meta.len()),
+        Side::File(path) => match fs.metadata(path) {
+            Ok(meta) if meta.len > LIMIT => large(meta.len),
             Ok(_) => {
-                fs::read(path).map(|bytes| readable(&bytes)).unwrap_or_else(|_| "(not readable)\n".into())
+                fs.read(path).map(|bytes| readable(&bytes)).unwrap_or_else(|_| "(not readable)\n".into())
             }
             Err(_) => String::new(),
         },
@@ -84,9 +84,9 @@ mod tests {
 
     #[test]
     fn text_is_shown_and_the_rest_is_described() {
-        let diff = of(&Side::Absent, &Side::Bytes(b"a\n"), "/x");
+        let diff = of(&Side::Absent, &Side::Bytes(b"a\n"), "/x", Fs::DISK);
         assert_eq!((diff.before, diff.after), ("".into(), "a\n".into()));
-        let diff = of(&Side::Bytes(&[0, 1]), &Side::Bytes(&vec![b'a'; 200_000]), "/x");
+        let diff = of(&Side::Bytes(&[0, 1]), &Side::Bytes(&vec![b'a'; 200_000]), "/x", Fs::DISK);
         assert!(diff.before.as_str().unwrap().starts_with("(binary, 2 bytes, sha1 "));
         assert_eq!(diff.after, "(too large to show, 200000 bytes)\n");
     }

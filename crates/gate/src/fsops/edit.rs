@@ -1,6 +1,6 @@
 //! Changing the text of one file in place: what `lineinfile`, `blockinfile` and `replace` share.
 
-use std::{fs, io, path::PathBuf};
+use std::{io, path::PathBuf};
 
 use super::{
     attrs::{Attrs, Want},
@@ -47,7 +47,7 @@ impl<'a> Edit<'a> {
     /// Reads the file that the parameters name. What Ansible answers to a path that is a folder is the error.
     pub(crate) fn open(args: &'a Args, cx: &'a Context<'a>) -> Result<Result<Self, Reply>, Error> {
         let path = cx.path(args.str("path"));
-        let old = match fs::metadata(&path) {
+        let old = match cx.fs().metadata(&path) {
             Ok(meta) if meta.is_dir() => {
                 let msg = format!("Path {} is a directory !", path.display());
                 return Ok(Err(Reply::failed(msg).with("rc", 256)));
@@ -56,11 +56,11 @@ impl<'a> Edit<'a> {
             Ok(meta) if !meta.is_file() => {
                 return Err(Error::Failed(format!("{} is not a regular file", path.display())));
             }
-            Ok(meta) if meta.len() > LIMIT => {
+            Ok(meta) if meta.len > LIMIT => {
                 let limit = LIMIT >> 20;
                 return Err(Error::Failed(format!("{} is larger than {limit} MiB", path.display())));
             }
-            Ok(_) => Some(fs::read(&path).map_err(Error::io("read", &path))?),
+            Ok(_) => Some(cx.fs().read(&path).map_err(Error::io("read", &path))?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(Error::io("read", &path)(error)),
         };
@@ -68,7 +68,7 @@ impl<'a> Edit<'a> {
             backup: args.bool("backup"),
             follow: true,
             validate: args.path("validate"),
-            ..Install::new(Want::read(args, "mode")?, cx)
+            ..Install::new(Want::read(args, "mode", cx)?, cx)
         };
         Ok(Ok(Self { path, old, install }))
     }
@@ -104,7 +104,7 @@ impl<'a> Edit<'a> {
 
     /// Whether the attributes of the file are not yet as wanted; a new one begins with those of any new file.
     fn settles(&self) -> bool {
-        match fs::metadata(&self.path) {
+        match self.install.cx.fs().metadata(&self.path) {
             Ok(meta) => {
                 let now = Attrs::from(&meta);
                 self.install.want.over(now) != now

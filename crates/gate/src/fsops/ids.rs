@@ -7,40 +7,43 @@ use std::{
     collections::HashMap,
     fs,
     io::Read,
+    path::Path,
     process::{Command, Stdio},
     sync::{Mutex, OnceLock, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
+use crate::view::Fs;
+
 /// The number of a user, by name or number.
-pub(crate) fn uid(user: &str) -> Option<u32> {
-    user.parse().ok().or_else(|| find("/etc/passwd", 0, user, |line| line.get(2)?.parse().ok()))
+pub(crate) fn uid(user: &str, fs: Fs<'_>) -> Option<u32> {
+    user.parse().ok().or_else(|| find("/etc/passwd", 0, user, fs, |line| line.get(2)?.parse().ok()))
 }
 
 /// The number of a group, by name or number.
-pub(crate) fn gid(group: &str) -> Option<u32> {
-    group.parse().ok().or_else(|| find("/etc/group", 0, group, |line| line.get(2)?.parse().ok()))
+pub(crate) fn gid(group: &str, fs: Fs<'_>) -> Option<u32> {
+    group.parse().ok().or_else(|| find("/etc/group", 0, group, fs, |line| line.get(2)?.parse().ok()))
 }
 
 /// The name of a user.
-pub(crate) fn user(uid: u32) -> Option<String> {
-    find("/etc/passwd", 2, &uid.to_string(), first)
+pub(crate) fn user(uid: u32, fs: Fs<'_>) -> Option<String> {
+    find("/etc/passwd", 2, &uid.to_string(), fs, first)
 }
 
 /// The name of a group.
-pub(crate) fn group(gid: u32) -> Option<String> {
-    find("/etc/group", 2, &gid.to_string(), first)
+pub(crate) fn group(gid: u32, fs: Fs<'_>) -> Option<String> {
+    find("/etc/group", 2, &gid.to_string(), fs, first)
 }
 
 /// The home folder of a user.
-pub(crate) fn home_of_name(user: &str) -> Option<String> {
-    find("/etc/passwd", 0, user, home)
+pub(crate) fn home_of_name(user: &str, fs: Fs<'_>) -> Option<String> {
+    find("/etc/passwd", 0, user, fs, home)
 }
 
 /// The home folder of a user.
-pub(crate) fn home_of_uid(uid: u32) -> Option<String> {
-    find("/etc/passwd", 2, &uid.to_string(), home)
+pub(crate) fn home_of_uid(uid: u32, fs: Fs<'_>) -> Option<String> {
+    find("/etc/passwd", 2, &uid.to_string(), fs, home)
 }
 
 fn first(line: &[&str]) -> Option<String> {
@@ -52,8 +55,14 @@ fn home(line: &[&str]) -> Option<String> {
 }
 
 /// What the line of the first entry says whose field has the value; a line that cannot be read is passed over.
-fn find<T>(file: &str, field: usize, value: &str, read: impl Fn(&[&str]) -> Option<T>) -> Option<T> {
-    let bytes = fs::read(file).ok()?;
+fn find<T>(
+    file: &str,
+    field: usize,
+    value: &str,
+    fs: Fs<'_>,
+    read: impl Fn(&[&str]) -> Option<T>,
+) -> Option<T> {
+    let bytes = fs.read(Path::new(file)).ok()?;
     line(&String::from_utf8_lossy(&bytes), field, value, &read).or_else(|| {
         let database = file.trim_start_matches("/etc/");
         elsewhere(database).then(|| line(&getent(database, value)?, field, value, &read)).flatten()
@@ -132,11 +141,12 @@ mod tests {
 
     #[test]
     fn the_first_user_is_known_both_ways() {
-        assert_eq!((uid("root"), gid("root")), (Some(0), Some(0)));
-        assert_eq!((user(0).as_deref(), group(0).as_deref()), (Some("root"), Some("root")));
-        assert_eq!((uid("1234"), gid("77")), (Some(1234), Some(77)));
-        assert_eq!((uid("no such user"), gid("")), (None, None));
-        assert!(home_of_uid(0).is_some());
+        let fs = Fs::DISK;
+        assert_eq!((uid("root", fs), gid("root", fs)), (Some(0), Some(0)));
+        assert_eq!((user(0, fs).as_deref(), group(0, fs).as_deref()), (Some("root"), Some("root")));
+        assert_eq!((uid("1234", fs), gid("77", fs)), (Some(1234), Some(77)));
+        assert_eq!((uid("no such user", fs), gid("", fs)), (None, None));
+        assert!(home_of_uid(0, fs).is_some());
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Putting one file in place with given content and attributes, if it is not so already.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{Read, Seek},
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process,
     time::SystemTime,
@@ -16,11 +15,11 @@ use super::{
     diff::{self, Side},
     mode,
     path::{parent, resolve},
-    replace::{Perms, Replace},
+    replace::{Fresh, Perms, Replace},
     sum::{self, Algorithm},
     validate,
 };
-use crate::{Args, Context, Diff, Error, Kind, Param, Reply, clock};
+use crate::{Args, Context, Diff, Error, Kind, Param, Reply, clock, view::Time};
 
 pub(crate) const BACKUP: Param =
     Param::new("backup", Kind::Bool, "Whether the old file is kept beside the new one.").default("false");
@@ -92,8 +91,7 @@ impl<'a> Install<'a> {
     /// Reads the parameters that `copy` and `template` share.
     pub(crate) fn read(args: &'a Args, cx: &'a Context<'a>) -> Result<Self, Error> {
         let preserve = args.opt_str("mode") == Some("preserve");
-        let want =
-            if preserve { Want { mode: None, ..Want::owners(args)? } } else { Want::read(args, "mode")? };
+        let want = if preserve { Want::owners(args, cx)? } else { Want::read(args, "mode", cx)? };
         Ok(Self {
             preserve,
             backup: args.bool("backup"),
@@ -106,8 +104,9 @@ impl<'a> Install<'a> {
 
     /// Makes `dest` a file with this content.
     pub(crate) fn put(&self, content: Content<'_>, dest: &Path) -> Result<Installed, Error> {
-        let dest = if self.follow { resolve(dest)? } else { dest.to_owned() };
-        let there = fs::symlink_metadata(&dest).ok();
+        let fs = self.cx.fs();
+        let dest = if self.follow { resolve(dest, fs)? } else { dest.to_owned() };
+        let there = fs.symlink_metadata(&dest).ok();
         let refuse = |what: &str| Err(Error::Failed(format!("{} {what}", dest.display())));
         match &there {
             Some(meta) if meta.is_dir() => return refuse("is a folder"),
@@ -123,7 +122,7 @@ impl<'a> Install<'a> {
         let want = self.want(content)?;
         let old = there.as_ref().filter(|meta| meta.is_file()).map(Attrs::from);
         if let (Some(meta), Some(_)) = (&there, old)
-            && meta.len() == content.len()?
+            && meta.len == content.len(self.cx)?
             && sum::file(&done.dest, Algorithm::Sha1, self.cx)? == done.checksum
         {
             return self.settle(&want, done);
@@ -131,11 +130,9 @@ impl<'a> Install<'a> {
         done.changed = true;
         if self.cx.diff {
             let before = if there.is_some() { Side::File(&done.dest) } else { Side::Absent };
-            done.diff = Some(diff::of(&before, &content.side(), &done.dest.to_string_lossy()));
+            done.diff = Some(diff::of(&before, &content.side(), &done.dest.to_string_lossy(), fs));
         }
-        if !self.cx.check {
-            self.write(content, &want, old, there.is_some(), &mut done)?;
-        }
+        self.write(content, &want, old, there.is_some(), &mut done)?;
         Ok(done)
     }
 
@@ -143,8 +140,8 @@ impl<'a> Install<'a> {
         let mut want = self.want.clone();
         let source = if let Content::File(path) = content { Some(path) } else { self.source };
         if let (Some(path), true) = (source, self.preserve) {
-            let meta = fs::metadata(path).map_err(Error::io("look at", path))?;
-            want.mode = Some(mode::Mode::Bits(meta.mode() & 0o7777));
+            let meta = self.cx.fs().metadata(path).map_err(Error::io("look at", path))?;
+            want.mode = Some(mode::Mode::Bits(meta.mode & 0o7777));
         }
         Ok(want)
     }
@@ -169,9 +166,9 @@ impl<'a> Install<'a> {
         there: bool,
         done: &mut Installed,
     ) -> Result<(), Error> {
-        let backup = (self.backup && there).then(|| backup_name(&done.dest));
+        let backup = (self.backup && there).then(|| backup_name(&done.dest, self.cx));
         let accept = |temp: &Path| {
-            if let Some(command) = self.validate {
+            if let Some(command) = self.validate.filter(|_| !self.cx.checks()) {
                 validate::run(command, temp, self.cx)?;
             }
             // The last thing before the old file goes, so that a refused one leaves no backup behind.
@@ -179,7 +176,11 @@ impl<'a> Install<'a> {
         };
         let replace =
             Replace { dest: &done.dest, perms: self.perms(content, want, old)?, sync: true, accept: &accept };
-        done.checksum = replace.run(&mut *content.open()?, self.cx)?;
+        let sum = match content {
+            Content::Known { sum, length } => replace.run(Fresh::Known(sum, length), self.cx),
+            _ => replace.run(Fresh::Read(&mut *content.open(self.cx)?), self.cx),
+        };
+        done.checksum = sum?;
         done.backup = backup;
         Ok(())
     }
@@ -188,7 +189,7 @@ impl<'a> Install<'a> {
         let umask = mode::umask();
         let base = match (content, old) {
             (Content::File(path), _) if self.inherit => {
-                fs::metadata(path).map_err(Error::io("look at", path))?.mode() & 0o777
+                self.cx.fs().metadata(path).map_err(Error::io("look at", path))?.mode & 0o777
             }
             (_, Some(old)) => old.mode,
             (_, None) => 0o666 & !umask,
@@ -207,7 +208,7 @@ impl Content<'_> {
             Self::Known { sum, .. } => Ok(sum.to_owned()),
             Self::File(path) => {
                 // Reading from a pipe or a device could go on for ever.
-                let meta = fs::metadata(path).map_err(Error::io("read", path))?;
+                let meta = cx.fs().metadata(path).map_err(Error::io("read", path))?;
                 if !meta.is_file() {
                     return Err(Error::Failed(format!("{} is not a regular file", path.display())));
                 }
@@ -216,16 +217,16 @@ impl Content<'_> {
         }
     }
 
-    fn len(self) -> Result<u64, Error> {
+    fn len(self, cx: &Context<'_>) -> Result<u64, Error> {
         match self {
             Self::Bytes(bytes) => Ok(bytes.len() as u64),
             Self::Open(file) => Ok(file.metadata().map_err(Error::io("read", "the new content"))?.len()),
             Self::Known { length, .. } => Ok(length),
-            Self::File(path) => Ok(fs::metadata(path).map_err(Error::io("read", path))?.len()),
+            Self::File(path) => Ok(cx.fs().metadata(path).map_err(Error::io("read", path))?.len),
         }
     }
 
-    fn open(&self) -> Result<Box<dyn Read + '_>, Error> {
+    fn open(&self, cx: &Context<'_>) -> Result<Box<dyn Read + '_>, Error> {
         Ok(match self {
             Self::Bytes(bytes) => Box::new(*bytes),
             &Self::Open(mut file) => {
@@ -233,7 +234,7 @@ impl Content<'_> {
                 Box::new(file)
             }
             Self::Known { .. } => return Err(Error::Failed("there is no content to write".into())),
-            Self::File(path) => Box::new(File::open(path).map_err(Error::io("read", *path))?),
+            Self::File(path) => Box::new(cx.fs().open(path).map_err(Error::io("read", *path))?),
         })
     }
 
@@ -250,10 +251,7 @@ impl Content<'_> {
 /// The result of a module that put one file in place.
 pub(crate) fn reply(done: Installed, cx: &Context<'_>) -> Reply {
     let mut reply = Reply::changed(done.changed);
-    // In check mode a new file is not there yet to be described.
-    if !(cx.check && done.changed) {
-        reply.fields = attrs::describe(&done.dest);
-    }
+    reply.fields = attrs::describe(&done.dest, cx);
     if done.kept {
         reply.msg = Some("file already exists".into());
     } else {
@@ -267,23 +265,22 @@ pub(crate) fn reply(done: Installed, cx: &Context<'_>) -> Reply {
 }
 
 /// A name beside the file, as Ansible forms it, that is not taken.
-fn backup_name(dest: &Path) -> PathBuf {
+fn backup_name(dest: &Path, cx: &Context<'_>) -> PathBuf {
     let name = dest.file_name().unwrap_or_default().to_string_lossy();
     let stem = format!("{name}.{}.{}", process::id(), clock::backup(SystemTime::now()));
     let dir = parent(dest);
-    let free = |path: &PathBuf| fs::symlink_metadata(path).is_err();
+    let free = |path: &PathBuf| cx.fs().symlink_metadata(path).is_err();
     let mut names = (0..).map(|n| dir.join(if n == 0 { format!("{stem}~") } else { format!("{stem}-{n}~") }));
     names.find(free).unwrap_or_else(|| dir.join(format!("{stem}~")))
 }
 
 /// Copies the old file to its backup, with its attributes and time of change.
 fn keep(dest: &Path, backup: &Path, cx: &Context<'_>) -> Result<(), Error> {
-    let mut old = File::open(dest).map_err(Error::io("back up", dest))?;
-    let meta = old.metadata().map_err(Error::io("back up", dest))?;
-    let perms =
-        Perms { mode: meta.mode() & 0o7777, must: (None, None), may: (Some(meta.uid()), Some(meta.gid())) };
-    Replace { dest: backup, perms, sync: true, accept: &|_| Ok(()) }.run(&mut old, cx)?;
-    let copy = File::open(backup).map_err(Error::io("back up to", backup))?;
-    let time = meta.modified().map_err(Error::io("back up", dest))?;
-    copy.set_modified(time).map_err(Error::io("back up to", backup))
+    let meta = cx.fs().metadata(dest).map_err(Error::io("back up", dest))?;
+    let mut old = cx.fs().open(dest).map_err(Error::io("back up", dest))?;
+    let perms = Perms { mode: meta.mode & 0o7777, must: (None, None), may: (Some(meta.uid), Some(meta.gid)) };
+    let replace = Replace { dest: backup, perms, sync: true, accept: &|_| Ok(()) };
+    replace.run(Fresh::Read(&mut old), cx)?;
+    let time = Time::At(meta.changed.0, meta.changed.1);
+    cx.fs().set_times(backup, Time::Kept, time).map_err(Error::io("back up to", backup))
 }

@@ -5,6 +5,8 @@
 //! fails on the way, the temporary file is removed and the destination is untouched. A crash can leave the
 //! temporary file, never a torn destination.
 
+mod foresee;
+
 use std::{
     ffi::OsStr,
     fs::{self, File, OpenOptions, Permissions},
@@ -27,6 +29,13 @@ pub(crate) struct Replace<'a> {
     pub(crate) sync: bool,
     /// Looks at the finished temporary file; what it refuses never reaches the destination.
     pub(crate) accept: &'a dyn Fn(&Path) -> Result<(), Error>,
+}
+
+/// What the new file shall hold.
+pub(crate) enum Fresh<'a> {
+    Read(&'a mut dyn Read),
+    /// Told by its SHA-1 and length alone, which is enough for check mode.
+    Known(&'a str, u64),
 }
 
 /// The owner and mode of the new file.
@@ -54,8 +63,14 @@ pub(crate) enum Step {
 
 impl Replace<'_> {
     /// Does it, and returns the SHA-1 of what was written.
-    pub(crate) fn run(&self, content: &mut dyn Read, cx: &Context<'_>) -> Result<String, Error> {
-        self.steps(content, &mut |step| if step == Step::SyncDir { Ok(()) } else { cx.alive() })
+    pub(crate) fn run(&self, content: Fresh<'_>, cx: &Context<'_>) -> Result<String, Error> {
+        match (cx.check, content) {
+            (Some(forecast), content) => self.foresee(content, forecast, cx),
+            (None, Fresh::Read(content)) => {
+                self.steps(content, &mut |step| if step == Step::SyncDir { Ok(()) } else { cx.alive() })
+            }
+            (None, Fresh::Known(..)) => Err(Error::Failed("there is no content to write".into())),
+        }
     }
 
     fn steps(

@@ -45,7 +45,11 @@ pub(crate) fn of(bytes: &[u8]) -> String {
 
 /// The checksum of a file, in hexadecimal. A large file is left in the middle where the run has to end.
 pub(crate) fn file(path: &Path, algorithm: Algorithm, cx: &Context<'_>) -> Result<String, Error> {
-    let file = File::open(path).map_err(Error::io("read", path))?;
+    // Of some files only this is forecast.
+    if let Some(sum) = cx.fs().known(path).filter(|_| algorithm == Algorithm::Sha1) {
+        return Ok(sum);
+    }
+    let file = cx.fs().open(path).map_err(Error::io("read", path))?;
     open(&file, path, algorithm, cx)
 }
 

@@ -135,7 +135,7 @@ fn packages(call: &Call<'_>, names: &[&str]) -> Result<Reply, Error> {
     }
     let words = pick::wanted(call, &wishes)?;
     let reply = call.install(words, "install")?;
-    if !reply.failed && !call.cx.check {
+    if !reply.failed && !call.cx.checks() {
         call.keep(&wishes)?;
     }
     Ok(reply)

@@ -6,7 +6,7 @@ mod tarball;
 mod zipped;
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -19,7 +19,7 @@ use crate::{
         replace::nameless,
     },
 };
-use build::{Format, Hashed};
+use build::{Format, Made};
 use sources::Sources;
 
 pub(super) struct Archive;
@@ -72,7 +72,7 @@ impl Module for Archive {
         }
         let compress = !many && format == Format::Gzip;
         let mut state = if compress { "compress" } else { "archive" };
-        let mut made = match (sources.found.is_empty(), fs::symlink_metadata(&dest).is_ok()) {
+        let mut made = match (sources.found.is_empty(), cx.fs().symlink_metadata(&dest).is_ok()) {
             (true, there) => {
                 let mut reply =
                     if there { settle(args, &dest, cx)? } else { Reply::ok().with("state", "absent") };
@@ -91,6 +91,13 @@ impl Module for Archive {
         }
         Ok(sources.describe(made.0).with("archived", made.1).with("dest_state", state))
     }
+}
+
+/// The archive, and what is packed.
+pub(super) fn touches(args: &Args, cx: &Context<'_>) -> Result<(Option<PathBuf>, Vec<PathBuf>), Error> {
+    let sources = Sources::read(args, cx)?;
+    let many = sources.many || args.bool("force_archive");
+    Ok((dest(args, &sources, many, cx), sources.found))
 }
 
 /// Where the archive goes.
@@ -120,14 +127,14 @@ fn apart(sources: &Sources, dest: &Path) -> Result<(), Error> {
 
 /// Nothing is left to be packed: the archive only gets its attributes.
 fn settle(args: &Args, dest: &Path, cx: &Context<'_>) -> Result<Reply, Error> {
-    let (now, then) = Want::read(args, "mode")?.settle(dest, cx)?;
+    let (now, then) = Want::read(args, "mode", cx)?.settle(dest, cx)?;
     let mut reply = Reply::changed(now != then);
-    reply.fields = attrs::describe(dest);
+    reply.fields = attrs::describe(dest, cx);
     Ok(reply)
 }
 
-/// Packs, and puts the archive in place if it is another one than what is there. In check mode it is only
-/// summed up.
+/// Packs, and puts the archive in place if it is another one than what is there. In check mode one that is too
+/// large for the memory is only summed up.
 fn pack(
     args: &Args,
     sources: &Sources,
@@ -142,12 +149,14 @@ fn pack(
         true => build::compress(&sources.found[0], sink, cx),
         false => build::pack(format, &entries, sink, cx),
     };
-    let install = Install::new(Want::read(args, "mode")?, cx);
-    let done: Installed = if cx.check {
-        let mut hashed = Hashed::new(io::sink());
-        build(&mut hashed)?;
-        let (sum, length) = hashed.finish();
-        install.put(Content::Known { sum: &sum, length }, dest)?
+    let install = Install::new(Want::read(args, "mode", cx)?, cx);
+    let done: Installed = if cx.checks() {
+        let mut made = Made::default();
+        build(&mut made)?;
+        match made.finish() {
+            Ok(bytes) => install.put(Content::Bytes(&bytes), dest)?,
+            Err((sum, length)) => install.put(Content::Known { sum: &sum, length }, dest)?,
+        }
     } else {
         let mut file = nameless(parent(dest))?;
         build(&mut file)?;

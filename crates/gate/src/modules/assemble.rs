@@ -1,10 +1,6 @@
 //! `assemble`: makes one file of all the files in a folder.
 
-use std::{
-    fs::{self, File},
-    io::Read,
-    path::Path,
-};
+use std::{io::Read, path::Path};
 
 use crate::{
     Args, Check, Context, Effect, Error, Kind, Module, Param, Reply, Spec,
@@ -60,7 +56,7 @@ impl Module for Assemble {
         let install = Install {
             backup: args.bool("backup"),
             validate: args.path("validate"),
-            ..Install::new(Want::read(args, "mode")?, cx)
+            ..Install::new(Want::read(args, "mode", cx)?, cx)
         };
         let done = install.put(Content::Bytes(&text), &dest)?;
         Ok(reply(done, cx).msg("OK").with("src", src.to_string_lossy()).with("md5sum", sum::md5(&text)))
@@ -74,18 +70,14 @@ fn parts(args: &Args, dir: &Path, cx: &Context<'_>) -> Result<Vec<u8>, Error> {
         .map(|source| Pattern::new(source, Flags { unicode: true, ..Flags::default() }));
     let regexp = regexp.transpose()?;
     let delimiter = args.path("delimiter").map(unescape);
-    let mut names = fs::read_dir(dir)
-        .and_then(|entries| {
-            entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>()
-        })
-        .map_err(Error::io("list", dir))?;
+    let mut names = cx.fs().names(dir).map_err(Error::io("list", dir))?;
     names.sort_unstable();
     let (mut whole, mut open) = (Vec::new(), None);
     for name in names {
         cx.alive()?;
         let (path, name) = (dir.join(&name), name.to_string_lossy());
         let left_out = regexp.as_ref().is_some_and(|regexp| !regexp.is_match(name.as_bytes()));
-        if left_out || args.bool("ignore_hidden") && name.starts_with('.') || !path.is_file() {
+        if left_out || args.bool("ignore_hidden") && name.starts_with('.') || !cx.fs().is_file(&path) {
             continue;
         }
         // `open` is whether the part before this one lacks the end of its last line.
@@ -97,7 +89,7 @@ fn parts(args: &Args, dir: &Path, cx: &Context<'_>) -> Result<Vec<u8>, Error> {
             (None, _) => {}
         }
         let start = whole.len();
-        let file = File::open(&path).map_err(Error::io("read", &path))?;
+        let file = cx.fs().open(&path).map_err(Error::io("read", &path))?;
         file.take(LIMIT + 1).read_to_end(&mut whole).map_err(Error::io("read", &path))?;
         open = Some(!whole[start..].ends_with(b"\n"));
         if whole.len() as u64 > LIMIT {

@@ -3,7 +3,7 @@
 use crate::{
     Args, Check, Context, Effect, Error, Kind, Module, Param, Reply, Rule, Spec,
     exec::{self, Exec},
-    expand, words,
+    words,
 };
 
 pub(super) struct Command;
@@ -51,7 +51,7 @@ impl Module for Command {
         let cmd = words.clone().into();
         if args.bool("expand_argument_vars") {
             for word in &mut words {
-                *word = expand::path(word, cx.env);
+                *word = cx.expand(word);
             }
         }
         let exec = Exec { cmd, program: &words[0], args: &words[1..] };

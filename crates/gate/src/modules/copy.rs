@@ -2,10 +2,7 @@
 
 mod tree;
 
-use std::{
-    fs,
-    path::Path,
-};
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -62,7 +59,7 @@ impl Module for Copy {
         }
         let written = args.str("src");
         let src = cx.path(written);
-        let meta = fs::metadata(&src).map_err(Error::io("read", &src))?;
+        let meta = cx.fs().metadata(&src).map_err(Error::io("read", &src))?;
         if meta.is_dir() {
             let inside = written.ends_with('/');
             return tree::copy(args, &src, inside, &install, cx);
@@ -85,7 +82,7 @@ fn bytes(content: &Value) -> Vec<u8> {
 fn text(args: &Args, bytes: &[u8], install: &Install<'_>, cx: &Context<'_>) -> Result<Reply, Error> {
     let written = args.str("dest");
     let dest = cx.path(written);
-    if written.ends_with('/') || dest.is_dir() {
+    if written.ends_with('/') || cx.fs().is_dir(&dest) {
         let why = format!("{} is a folder, and `content` does not say what its file is called", dest.display());
         return Err(Error::Failed(why));
     }
@@ -99,8 +96,8 @@ fn single(args: &Args, src: &Path, install: &Install<'_>, cx: &Context<'_>) -> R
     let written = args.str("dest");
     let mut dest = cx.path(written);
     let mut made = false;
-    if written.ends_with('/') || dest.is_dir() {
-        made = make_dirs(&dest, &Want::read(args, "directory_mode")?, cx)?;
+    if written.ends_with('/') || cx.fs().is_dir(&dest) {
+        made = make_dirs(&dest, &Want::read(args, "directory_mode", cx)?, cx)?;
         dest.push(src.file_name().unwrap_or_default());
     } else {
         need_dir(parent(&dest), cx)?;

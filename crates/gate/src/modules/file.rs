@@ -5,7 +5,6 @@ mod link;
 mod times;
 
 use std::{
-    fs::{self, OpenOptions},
     io,
     path::{Path, PathBuf},
 };
@@ -92,7 +91,7 @@ impl<'a> Task<'a> {
             let why = format!("refusing to remove {}, which this run works in", path.display());
             return Err(Error::Failed(why));
         }
-        let prev = state_of(&path)?;
+        let prev = state_of(&path, cx.fs())?;
         let recurse = args.bool("recurse");
         let state = match args.opt_str("state") {
             Some(state) => state,
@@ -111,7 +110,7 @@ impl<'a> Task<'a> {
             state,
             prev,
             src,
-            want: Want::read(args, "mode")?,
+            want: Want::read(args, "mode", cx)?,
             times: Times::read(args, state),
             recurse,
             force: args.bool("force"),
@@ -122,7 +121,7 @@ impl<'a> Task<'a> {
 
     /// The path whose attributes count.
     fn subject(&self) -> Result<PathBuf, Error> {
-        if self.follow { resolve(&self.path) } else { Ok(self.path.clone()) }
+        if self.follow { resolve(&self.path, self.cx.fs()) } else { Ok(self.path.clone()) }
     }
 
     /// Sets the attributes and times of one path, and notes what differs.
@@ -140,7 +139,7 @@ fn place(args: &Args, src: Option<&str>, cx: &Context<'_>) -> PathBuf {
     let path = cx.path(args.str("path"));
     let name = src.and_then(|src| Path::new(src).file_name());
     match name {
-        Some(name) if !matches!(args.str("state"), "link" | "absent") && path.is_dir() => path.join(name),
+        Some(name) if !matches!(args.str("state"), "link" | "absent") && cx.fs().is_dir(&path) => path.join(name),
         _ => path,
     }
 }
@@ -170,7 +169,7 @@ impl Done {
 
     fn reply(self, task: &Task<'_>) -> Reply {
         let mut reply = Reply::changed(self.changed);
-        reply.fields = attrs::describe(&self.path);
+        reply.fields = attrs::describe(&self.path, task.cx);
         reply.fields.insert(self.key.into(), self.path.to_string_lossy().into());
         reply.fields.extend(self.src.map(|src| ("src".to_owned(), src.into())));
         if task.cx.diff {
@@ -184,12 +183,12 @@ impl Done {
 fn absent(task: &Task<'_>) -> Result<Done, Error> {
     let mut done = Done::new(task, "path", &task.path);
     done.changed = task.prev != "absent";
-    if done.changed && !task.cx.check {
+    if done.changed {
         task.cx.alive()?;
         // Not to be stopped midway: only in one go does it follow no link that is put in its way meanwhile.
         let removed = match task.prev {
-            "directory" => fs::remove_dir_all(&task.path),
-            _ => fs::remove_file(&task.path),
+            "directory" => task.cx.fs().remove_dir_all(&task.path),
+            _ => task.cx.fs().remove_file(&task.path),
         };
         match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -203,7 +202,7 @@ fn absent(task: &Task<'_>) -> Result<Done, Error> {
 
 fn file(task: &Task<'_>) -> Result<Done, Error> {
     let path = task.subject()?;
-    let found = state_of(&path)?;
+    let found = state_of(&path, task.cx.fs())?;
     if !matches!(found, "file" | "hard") {
         let (path, hint) = (path.display(), if found == "absent" { "; `state: touch` makes one" } else { "" });
         return Err(Error::Failed(format!("{path} is not a file but {found}{hint}")));
@@ -216,11 +215,9 @@ fn file(task: &Task<'_>) -> Result<Done, Error> {
 fn touch(task: &Task<'_>) -> Result<Done, Error> {
     let path = task.subject()?;
     let mut done = Done::new(task, "dest", &path);
-    if state_of(&path)? == "absent" {
+    if state_of(&path, task.cx.fs())? == "absent" {
         done.changed = true;
-        if !task.cx.check {
-            make(task, &path)?;
-        }
+        make(task, &path)?;
         return Ok(done);
     }
     task.settle(&path, &mut done)?;
@@ -229,11 +226,11 @@ fn touch(task: &Task<'_>) -> Result<Done, Error> {
 
 /// Makes an empty file, or none at all if it cannot have its attributes.
 fn make(task: &Task<'_>, path: &Path) -> Result<(), Error> {
-    OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io("create", path))?;
+    task.cx.fs().create_file(path, 0o666).map_err(Error::io("create", path))?;
     let settled = task.want.settle(path, task.cx).and_then(|_| task.times.settle(path, task.cx));
     if settled.is_err() {
         // The reason for which it cannot stay is what counts.
-        let _ = fs::remove_file(path);
+        let _ = task.cx.fs().remove_file(path);
     }
     settled.map(drop)
 }

@@ -3,14 +3,13 @@
 mod filter;
 mod walk;
 
-use std::{fs::Metadata, os::unix::fs::MetadataExt};
-
 use serde_json::{Map, Value};
 
 use super::stat;
 use crate::{
     Args, Check, Context, Effect, Error, Kind, Module, Param, Reply, Spec,
     fsops::sum::{self, Algorithm},
+    view::{Fs, Meta},
 };
 use filter::Filter;
 use walk::{Entry, Walk};
@@ -127,7 +126,7 @@ impl Search {
     /// Lists an entry if it is wanted, and says whether to go on.
     fn look(&mut self, entry: &Entry, cx: &Context<'_>) -> Result<bool, Error> {
         if self.filter.takes(entry, cx)? {
-            let mut file = describe(&entry.meta);
+            let mut file = describe(&entry.meta, cx.fs());
             file.insert("path".into(), entry.path.to_string_lossy().into());
             if let Some(algorithm) = self.algorithm.filter(|_| entry.meta.is_file()) {
                 file.insert("checksum".into(), sum::file(&entry.path, algorithm, cx)?.into());
@@ -139,8 +138,8 @@ impl Search {
 }
 
 /// What `stat` says, less what `find` leaves out.
-fn describe(meta: &Metadata) -> Map<String, Value> {
-    let mut file = stat::numbers(meta);
+fn describe(meta: &Meta, fs: Fs<'_>) -> Map<String, Value> {
+    let mut file = stat::numbers(meta, fs);
     for name in ["exists", "blocks", "block_size", "device_type"] {
         file.remove(name);
     }
@@ -148,6 +147,6 @@ fn describe(meta: &Metadata) -> Map<String, Value> {
         file.entry(name).or_insert_with(|| "".into());
     }
     stat::kinds(meta, &mut file);
-    stat::bits(meta.mode(), &mut file);
+    stat::bits(meta.mode, &mut file);
     file
 }

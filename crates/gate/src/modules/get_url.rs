@@ -4,7 +4,7 @@ mod checksum;
 pub(super) mod name;
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::Read,
     path::{Path, PathBuf},
     time::Instant,
@@ -74,7 +74,7 @@ impl Module for GetUrl {
         fetch::refuse(args)?;
         let written = args.str("dest");
         let dest = cx.path(written);
-        if written.ends_with('/') && !dest.is_dir() {
+        if written.ends_with('/') && !cx.fs().is_dir(&dest) {
             return Err(Error::Failed(format!("there is no folder {}", dest.display())));
         }
         let secrets = Url::parse(args.str("url")).map(|url| Secrets::of(&fetch::request(args, "GET", url)));
@@ -115,8 +115,9 @@ enum Outcome {
 
 impl Job<'_> {
     fn run(&self, dest: PathBuf) -> Result<Reply, Error> {
-        let into = dest.is_dir();
-        let there = !into && dest.exists();
+        let fs = self.cx.fs();
+        let into = fs.is_dir(&dest);
+        let there = !into && fs.exists(&dest);
         let mut force = self.args.bool("force");
         let wanted = match Checksum::read(self.args.str("checksum")).map_err(Error::Failed)? {
             None => None,
@@ -138,7 +139,7 @@ impl Job<'_> {
             }
             force = true;
         }
-        let since = (there && !force).then(|| fs::metadata(&dest).and_then(|meta| meta.modified()).ok()).flatten();
+        let since = (there && !force).then(|| fs.metadata(&dest).ok().map(|meta| meta.modified())).flatten();
         let folder = if into { dest.clone() } else { parent(&dest).to_owned() };
         need_dir(&folder, self.cx)?;
         let fetched = match self.fetch(self.args.str("url"), since.map(clock::http), force, &self.place(&folder)?)? {
@@ -164,13 +165,13 @@ impl Job<'_> {
     /// The folder that holds the file while it comes.
     fn place(&self, folder: &Path) -> Result<PathBuf, Error> {
         match self.args.path("tmp_dest").map(|path| self.cx.path(path)) {
-            Some(path) if path.is_dir() => Ok(path),
-            Some(path) if path.exists() => {
+            Some(path) if self.cx.fs().is_dir(&path) => Ok(if self.cx.checks() { std::env::temp_dir() } else { path }),
+            Some(path) if self.cx.fs().exists(&path) => {
                 Err(Error::Failed(format!("{} is a file but should be a directory.", path.display())))
             }
             Some(path) => Err(Error::Failed(format!("{} directory does not exist.", path.display()))),
-            // In check mode a step before this one may only have said that it would make the folder.
-            None if !folder.is_dir() => Ok(std::env::temp_dir()),
+            // In check mode the folder may be one that is not there yet.
+            None if self.cx.checks() => Ok(std::env::temp_dir()),
             None => Ok(folder.to_owned()),
         }
     }
@@ -191,9 +192,9 @@ impl Job<'_> {
 
     /// The content is right; the attributes may not be.
     fn kept(&self, dest: &Path, msg: &str, status: Option<u16>) -> Result<Reply, Error> {
-        let (now, then) = Want::read(self.args, "mode")?.settle(dest, self.cx)?;
+        let (now, then) = Want::read(self.args, "mode", self.cx)?.settle(dest, self.cx)?;
         let mut reply = Reply::changed(now != then);
-        reply.fields = attrs::describe(dest);
+        reply.fields = attrs::describe(dest, self.cx);
         if let Some(status) = status {
             reply = reply.with("status_code", status);
         }
@@ -260,7 +261,7 @@ impl Job<'_> {
         if !path.is_absolute() {
             return Err(Error::Failed("a file:// URL must name a file of this host".into()));
         }
-        let mut from = File::open(path).map_err(Error::io("read", path))?;
+        let mut from = self.cx.fs().open(path).map_err(Error::io("read", path))?;
         let meta = from.metadata().map_err(Error::io("read", path))?;
         if !meta.is_file() {
             return Err(Error::Failed(format!("{} is not a regular file", path.display())));
@@ -275,12 +276,12 @@ impl Job<'_> {
     }
 
     fn install(&self, fetched: &Fetched, dest: &Path) -> Result<Reply, Error> {
-        let old = match fs::metadata(dest) {
+        let old = match self.cx.fs().metadata(dest) {
             Ok(meta) if meta.is_file() => Some(sum::file(dest, Algorithm::Sha1, self.cx)?),
             _ => None,
         };
         let new = sum::open(&fetched.file, Path::new("what was fetched"), Algorithm::Sha1, self.cx)?;
-        let mut install = Install::new(Want::read(self.args, "mode")?, self.cx);
+        let mut install = Install::new(Want::read(self.args, "mode", self.cx)?, self.cx);
         install.backup = self.args.bool("backup");
         // A link to what is wanted is as good as that itself; any other is replaced.
         install.follow = old.as_ref() == Some(&new);

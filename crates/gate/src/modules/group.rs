@@ -51,9 +51,11 @@ impl Module for Group {
             (_, Some(group)) => change(args, group),
         };
         let mut reply = Reply::changed(tool.is_some()).with("name", name).with("state", args.str("state"));
-        if let Some(tool) = tool
-            && !cx.check
+        if let Some(tool) = &tool
+            && cx.checks()
         {
+            accounts::foresee(tool.program(), tool.words(), name, cx)?;
+        } else if let Some(tool) = tool {
             let said = tool.arg("--").arg(name).run(cx)?;
             if !said.ok() {
                 return Ok(Reply::failed(said.why()).with("name", name).with("rc", said.rc));

@@ -47,7 +47,7 @@ impl Module for Hostname {
         let now = now.trim();
         let kept = kept()?;
         let changed = now != name || kept != name;
-        if changed && !cx.check {
+        if changed && !cx.checks() {
             set(name, kept != name, now != name, cx)?;
         }
         let mut reply = Reply::changed(changed).with("name", name);

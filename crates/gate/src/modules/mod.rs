@@ -4,9 +4,9 @@
 //! and add one line to the table below. Names, parameters, defaults and results are Ansible's; check mode says
 //! exactly what a real run would.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::{Args, Context, Error, Module};
+use crate::{Args, Context, Error, Module, accounts};
 
 /// Declares the files and the table from the same line.
 macro_rules! table {
@@ -54,9 +54,24 @@ table! {
     wait_for::WaitFor,
 }
 
+/// The archive that a run of `archive` makes, and what it packs.
+pub(crate) fn archived(args: &Args, cx: &Context<'_>) -> Result<(Option<PathBuf>, Vec<PathBuf>), Error> {
+    archive::touches(args, cx)
+}
+
 /// Every path that a run of `unarchive` is going to change.
 pub(crate) fn unarchived(args: &Args, cx: &Context<'_>) -> Result<Vec<PathBuf>, Error> {
     unarchive::touches(args, cx)
+}
+
+/// Makes the home folder of a new user, with what every one begins with.
+pub(crate) fn make_home(
+    home: &Path,
+    user: &accounts::User,
+    skeleton: Option<&str>,
+    cx: &Context<'_>,
+) -> Result<(), Error> {
+    user::home::make(home, user, skeleton, cx)
 }
 
 /// The module of this name; `ansible.builtin.` and `ansible.legacy.` before it change nothing.

@@ -56,7 +56,7 @@ impl Module for Script {
     }
 
     fn run(&self, args: &Args, cx: &Context<'_>) -> Result<Reply, Error> {
-        let exists = |path: &str| glob::any(cx.cwd, Path::new(&crate::expand::path(path, cx.env)));
+        let exists = |path: &str| glob::any(cx.cwd, Path::new(&cx.expand(path)), cx.fs());
         match (args.path("creates"), args.path("removes")) {
             (Some(path), _) if exists(path) => {
                 return Ok(Reply::skipped(format!("{path} exists, matching creates option")));
@@ -64,10 +64,10 @@ impl Module for Script {
             (_, Some(path)) if !exists(path) => {
                 return Ok(Reply::skipped(format!("{path} does not exist, matching removes option")));
             }
-            (None, None) if cx.check => {
+            (None, None) if cx.checks() => {
                 return Ok(Reply::skipped("Check mode is not supported for this task."));
             }
-            _ if cx.check => return Ok(Reply::changed(true)),
+            _ if cx.checks() => return Ok(Reply::changed(true)),
             _ => {}
         }
         let Some((script, rest)) = first_word(exec::text(args)) else {

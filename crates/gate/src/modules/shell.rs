@@ -3,7 +3,6 @@
 use crate::{
     Args, Check, Context, Effect, Error, Kind, Module, Param, Reply, Rule, Spec,
     exec::{self, Exec},
-    expand,
 };
 
 pub(super) struct Shell;
@@ -39,7 +38,7 @@ impl Module for Shell {
         if text.trim().is_empty() {
             return Ok(Reply::failed("no command given").with("rc", 256));
         }
-        let shell = expand::path(args.str("executable"), cx.env);
+        let shell = cx.expand(args.str("executable"));
         let exec =
             Exec { cmd: text.into(), program: &shell, args: &["-c".to_owned(), text.to_owned()] };
         exec.run(args, cx)

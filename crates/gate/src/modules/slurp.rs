@@ -1,9 +1,6 @@
 //! `slurp`: hands on the content of a file.
 
-use std::{
-    fs::{self, File},
-    io::Read,
-};
+use std::io::Read;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
@@ -33,7 +30,7 @@ impl Module for Slurp {
     fn run(&self, args: &Args, cx: &Context<'_>) -> Result<Reply, Error> {
         let path = cx.path(args.str("src"));
         let refuse = |why: &str| Err(Error::Failed(format!("{} {why}", path.display())));
-        let meta = fs::metadata(&path).map_err(Error::io("read", &path))?;
+        let meta = cx.fs().metadata(&path).map_err(Error::io("read", &path))?;
         if meta.is_dir() {
             return refuse("is a folder");
         }
@@ -42,7 +39,7 @@ impl Module for Slurp {
         }
         // The system's own files (`/proc/mounts`) tell no length beforehand.
         let mut content = Vec::new();
-        let file = File::open(&path).map_err(Error::io("read", &path))?;
+        let file = cx.fs().open(&path).map_err(Error::io("read", &path))?;
         file.take(LIMIT + 1).read_to_end(&mut content).map_err(Error::io("read", &path))?;
         if content.len() as u64 > LIMIT {
             return refuse(&format!("is larger than {} MiB", LIMIT >> 20));

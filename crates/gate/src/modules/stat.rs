@@ -1,13 +1,8 @@
 //! `stat`: says what lies at a path.
 
-use std::{
-    fs::{self, Metadata},
-    io,
-    os::unix::fs::{FileTypeExt, MetadataExt},
-    path::Path,
-};
+use std::{io, path::Path};
 
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, FileType};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -16,6 +11,7 @@ use crate::{
         attrs, ids,
         sum::{self, Algorithm},
     },
+    view::{Fs, Meta, Moment},
 };
 
 pub(super) struct Stat;
@@ -52,7 +48,8 @@ impl Module for Stat {
 
     fn run(&self, args: &Args, cx: &Context<'_>) -> Result<Reply, Error> {
         let path = cx.path(args.str("path"));
-        let found = if args.bool("follow") { fs::metadata(&path) } else { fs::symlink_metadata(&path) };
+        let fs = cx.fs();
+        let found = if args.bool("follow") { fs.metadata(&path) } else { fs.symlink_metadata(&path) };
         let meta = match found {
             Ok(meta) => meta,
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -60,17 +57,17 @@ impl Module for Stat {
             }
             Err(error) => return Err(Error::io("look at", &path)(error)),
         };
-        let mut stat = numbers(&meta);
+        let mut stat = numbers(&meta, fs);
         kinds(&meta, &mut stat);
-        bits(meta.mode(), &mut stat);
+        bits(meta.mode, &mut stat);
         stat.insert("path".into(), path.to_string_lossy().into());
         for (name, right) in
             [("readable", Access::READ_OK), ("writeable", Access::WRITE_OK), ("executable", Access::EXEC_OK)]
         {
-            stat.insert(name.into(), access(&path, right).is_ok().into());
+            stat.insert(name.into(), fs.access(&path, right).into());
         }
         if meta.is_symlink() {
-            link(&path, &mut stat);
+            link(&path, &mut stat, fs);
         }
         if meta.is_file() && args.bool("get_checksum") && stat["readable"] == true {
             let algorithm = Algorithm::named(args.str("checksum_algorithm"))
@@ -85,47 +82,47 @@ impl Module for Stat {
     }
 }
 
-pub(super) fn numbers(meta: &Metadata) -> Map<String, Value> {
+pub(super) fn numbers(meta: &Meta, fs: Fs<'_>) -> Map<String, Value> {
     let mut stat = Map::new();
-    let time = |seconds: i64, nanos: i64| {
+    let time = |(seconds, nanos): Moment| {
         #[expect(clippy::cast_precision_loss, reason = "Ansible has times as floats, which are as exact as this")]
         let (seconds, nanos) = (seconds as f64, nanos as f64);
         Value::from(seconds + nanos / 1e9)
     };
     for (name, value) in [
         ("exists", true.into()),
-        ("mode", attrs::octal(meta.mode()).into()),
-        ("uid", meta.uid().into()),
-        ("gid", meta.gid().into()),
-        ("size", meta.len().into()),
-        ("inode", meta.ino().into()),
-        ("dev", meta.dev().into()),
-        ("nlink", meta.nlink().into()),
-        ("atime", time(meta.atime(), meta.atime_nsec())),
-        ("mtime", time(meta.mtime(), meta.mtime_nsec())),
-        ("ctime", time(meta.ctime(), meta.ctime_nsec())),
-        ("blocks", meta.blocks().into()),
-        ("block_size", meta.blksize().into()),
-        ("device_type", meta.rdev().into()),
+        ("mode", attrs::octal(meta.mode).into()),
+        ("uid", meta.uid.into()),
+        ("gid", meta.gid.into()),
+        ("size", meta.len.into()),
+        ("inode", meta.ino.into()),
+        ("dev", meta.dev.into()),
+        ("nlink", meta.nlink.into()),
+        ("atime", time(meta.accessed)),
+        ("mtime", time(meta.changed)),
+        ("ctime", time(meta.noted)),
+        ("blocks", meta.blocks.into()),
+        ("block_size", meta.blksize.into()),
+        ("device_type", meta.rdev.into()),
     ] {
         stat.insert(name.into(), value);
     }
-    for (field, name) in [("pw_name", ids::user(meta.uid())), ("gr_name", ids::group(meta.gid()))] {
+    for (field, name) in [("pw_name", ids::user(meta.uid, fs)), ("gr_name", ids::group(meta.gid, fs))] {
         stat.extend(name.map(|name| (field.to_owned(), name.into())));
     }
     stat
 }
 
-pub(super) fn kinds(meta: &Metadata, stat: &mut Map<String, Value>) {
-    let kind = meta.file_type();
+pub(super) fn kinds(meta: &Meta, stat: &mut Map<String, Value>) {
+    let kind = meta.kind();
     for (name, is) in [
-        ("isdir", kind.is_dir()),
-        ("isreg", kind.is_file()),
-        ("islnk", kind.is_symlink()),
-        ("ischr", kind.is_char_device()),
-        ("isblk", kind.is_block_device()),
-        ("isfifo", kind.is_fifo()),
-        ("issock", kind.is_socket()),
+        ("isdir", kind == FileType::Directory),
+        ("isreg", kind == FileType::RegularFile),
+        ("islnk", kind == FileType::Symlink),
+        ("ischr", kind == FileType::CharacterDevice),
+        ("isblk", kind == FileType::BlockDevice),
+        ("isfifo", kind == FileType::Fifo),
+        ("issock", kind == FileType::Socket),
     ] {
         stat.insert(name.into(), is.into());
     }
@@ -150,10 +147,11 @@ pub(super) fn bits(mode: u32, stat: &mut Map<String, Value>) {
 }
 
 /// Where a link points, as it is written and as it is followed; what is not there cannot be followed.
-fn link(path: &Path, stat: &mut Map<String, Value>) {
-    if let Ok(target) = fs::read_link(path) {
-        let source = fs::canonicalize(path)
-            .or_else(|_| crate::fsops::path::resolve(path).map_err(io::Error::other))
+fn link(path: &Path, stat: &mut Map<String, Value>, fs: Fs<'_>) {
+    if let Ok(target) = fs.read_link(path) {
+        let source = fs
+            .canonicalize(path)
+            .or_else(|_| crate::fsops::path::resolve(path, fs).map_err(io::Error::other))
             .unwrap_or_else(|_| path.to_owned());
         stat.insert("lnk_target".into(), target.to_string_lossy().into());
         stat.insert("lnk_source".into(), source.to_string_lossy().into());

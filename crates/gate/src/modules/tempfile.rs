@@ -1,10 +1,7 @@
 //! `tempfile`: makes a file or folder that nobody else can get into, under a name that is not taken.
 
 use std::{
-    env,
-    fs::{DirBuilder, OpenOptions},
-    io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    env, io,
     path::{Path, PathBuf},
 };
 
@@ -52,10 +49,8 @@ impl Module for Tempfile {
         need_dir(&dir, cx)?;
         let path = make(&dir, args, cx)?;
         let mut reply = Reply::changed(true);
-        if !cx.check {
-            reply.fields = attrs::describe(&path);
-        }
         // In check mode it is a name like the one that it would have, for steps after this to be checked with.
+        reply.fields = attrs::describe(&path, cx);
         Ok(reply.with("path", path.to_string_lossy()))
     }
 }
@@ -71,9 +66,8 @@ fn make(dir: &Path, args: &Args, cx: &Context<'_>) -> Result<PathBuf, Error> {
     for _ in 0..TRIES {
         let path = dir.join(format!("{}{:08x}{}", args.str("prefix"), random() >> 32, args.str("suffix")));
         let made = match args.str("state") {
-            _ if cx.check => Ok(()),
-            "directory" => DirBuilder::new().mode(0o700).create(&path),
-            _ => OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map(drop),
+            "directory" => cx.fs().create_dir(&path, 0o700),
+            _ => cx.fs().create_file(&path, 0o600),
         };
         match made {
             Ok(()) => return Ok(path),

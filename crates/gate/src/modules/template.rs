@@ -62,7 +62,7 @@ impl Module for Template {
         let text = lines(text, args.str("newline_sequence"));
         let src = cx.path(args.str("src"));
         let mut dest = cx.path(args.str("dest"));
-        if args.str("dest").ends_with('/') || dest.is_dir() {
+        if args.str("dest").ends_with('/') || cx.fs().is_dir(&dest) {
             need_dir(&dest, cx)?;
             dest.push(src.file_name().unwrap_or_default());
         }

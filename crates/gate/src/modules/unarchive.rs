@@ -6,7 +6,7 @@ mod select;
 mod wanted;
 
 use std::{
-    fs::{self, File},
+    fs::File,
     path::{Path, PathBuf},
 };
 
@@ -73,7 +73,7 @@ impl Module for Unarchive {
             ));
         }
         if let Some(path) = args.path("creates")
-            && glob::any(cx.cwd, Path::new(&crate::expand::path(path, cx.env)))
+            && glob::any(cx.cwd, Path::new(&cx.expand(path)), cx.fs())
         {
             return Ok(Reply::skipped(format!("skipped, since {path} exists")));
         }
@@ -90,7 +90,7 @@ pub(super) fn touches(args: &Args, cx: &Context<'_>) -> Result<Vec<PathBuf>, Err
     let (file, src) = source(args, &dest, cx)?;
     let mut pack = Pack::open(file, &src, cx)?;
     let select = Select::read(args, pack.format());
-    let wanted = Wanted::read(args, pack.format())?;
+    let wanted = Wanted::read(args, pack.format(), cx)?;
     Ok(Plan::make(&mut pack, &dest, &select, &wanted, cx)?.touches(&dest))
 }
 
@@ -98,12 +98,12 @@ pub(super) fn touches(args: &Args, cx: &Context<'_>) -> Result<Vec<PathBuf>, Err
 fn source(args: &Args, dest: &Path, cx: &Context<'_>) -> Result<(File, PathBuf), Error> {
     let written = args.str("src");
     if written.contains("://") {
-        // In check mode a step before this one may only have said that it would make the folder.
-        let folder = if dest.is_dir() { dest.to_owned() } else { std::env::temp_dir() };
+        // In check mode the folder may be one that is not there yet.
+        let folder = if cx.checks() { std::env::temp_dir() } else { dest.to_owned() };
         return Ok((fetch::file(written, args, &folder, cx)?, fetch::masked(written).into()));
     }
     let src = cx.path(written);
-    let file = File::open(&src).map_err(Error::io("read", &src))?;
+    let file = cx.fs().open(&src).map_err(Error::io("read", &src))?;
     Ok((file, src))
 }
 
@@ -115,13 +115,11 @@ fn unpack(
     cx: &Context<'_>,
 ) -> Result<Reply, Error> {
     let select = Select::read(args, pack.format());
-    let wanted = Wanted::read(args, pack.format())?;
+    let wanted = Wanted::read(args, pack.format(), cx)?;
     let plan = Plan::make(&mut pack, dest, &select, &wanted, cx)?;
-    if !cx.check {
-        extract::run(&mut pack, dest, &plan, cx)?;
-    }
+    extract::run(&mut pack, dest, &plan, cx)?;
     let mut reply = Reply::changed(plan.changes());
-    reply.fields = attrs::describe(dest);
+    reply.fields = attrs::describe(dest, cx);
     if args.bool("list_files") {
         reply = reply.with("files", plan.names());
     }
@@ -134,7 +132,7 @@ fn unpack(
         Format::Zip => "ZipArchive",
     };
     let exact = |path: &Path| {
-        fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
+        cx.fs().canonicalize(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
     };
     Ok(reply.with("handler", handler).with("src", exact(src)).with("dest", dest.to_string_lossy()))
 }

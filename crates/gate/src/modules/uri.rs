@@ -101,7 +101,7 @@ impl Module for Uri {
         if let Some(why) = decided(args, cx) {
             return Ok(Reply::ok().with("stdout", why.clone()).msg(why));
         }
-        if cx.check {
+        if cx.checks() {
             return Ok(Reply::skipped(UNKNOWN));
         }
         let mut request = fetch::request(args, &method, url);
@@ -131,7 +131,7 @@ fn hidden(error: Error, secrets: &Secrets) -> Error {
 
 /// Why nothing has to be asked.
 fn decided(args: &Args, cx: &Context<'_>) -> Option<String> {
-    let there = |name: &str| args.path(name).map(|path| (path, cx.path(path).exists()));
+    let there = |name: &str| args.path(name).map(|path| (path, cx.fs().exists(&cx.path(path))));
     match (there("creates"), there("removes")) {
         (Some((path, true)), _) => Some(format!("skipped, since '{path}' exists")),
         (_, Some((path, false))) => Some(format!("skipped, since '{path}' does not exist")),
@@ -247,14 +247,14 @@ fn answered(
     }
     let mut changed = false;
     if let Some((temp, dest)) = &file {
-        let install = Install::new(Want::read(args, "mode")?, cx);
+        let install = Install::new(Want::read(args, "mode", cx)?, cx);
         changed = install.put(Content::Open(temp), dest)?.changed;
     }
     let path = file.map(|(_, dest)| dest).or(dest);
     let mut reply = answer.reply(wanted, start, args);
     reply.changed = changed;
     if let Some(path) = path {
-        reply.fields.extend(attrs::describe(&path));
+        reply.fields.extend(attrs::describe(&path, cx));
         reply = reply.with("path", path.to_string_lossy());
     }
     Ok(reply)

@@ -2,7 +2,7 @@
 
 mod add;
 mod change;
-mod home;
+pub(super) mod home;
 mod key;
 mod password;
 
@@ -123,7 +123,8 @@ impl Account<'_> {
 
     /// Runs a program on the user. In check mode everything would go well.
     fn act(&self, tool: Tool) -> Result<Said, Error> {
-        if self.cx.check {
+        if self.cx.checks() {
+            accounts::foresee(tool.program(), tool.words(), self.name, self.cx)?;
             return Ok(Said { rc: 0, out: String::new(), err: String::new() });
         }
         tool.arg("--").arg(self.name).run(self.cx)
@@ -146,8 +147,8 @@ impl Account<'_> {
 
     fn add(&self) -> Result<Reply, Error> {
         let tool = add::tool(self)?;
-        if let Some(home) = self.args.path("home").filter(|_| self.args.bool("create_home") && !self.cx.check) {
-            home::parents(Path::new(home))?;
+        if let Some(home) = self.args.path("home").filter(|_| self.args.bool("create_home")) {
+            home::parents(Path::new(home), self.cx)?;
         }
         let said = self.act(tool)?;
         if !said.ok() {
@@ -191,11 +192,9 @@ impl Account<'_> {
             reply = reply.with("groups", self.args.strs("groups").join(","));
         }
         let home = Path::new(self.args.path("home").unwrap_or(&user.home));
-        if self.args.bool("create_home") && !home.exists() {
+        if self.args.bool("create_home") && !self.cx.fs().exists(home) {
             reply.changed = true;
-            if !self.cx.check {
-                home::make(home, user, self.args.opt_str("skeleton"))?;
-            }
+            home::make(home, user, self.args.opt_str("skeleton"), self.cx)?;
         }
         if self.args.bool("generate_ssh_key") {
             reply = key::make(self, reply, user)?;

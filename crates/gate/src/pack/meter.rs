@@ -82,7 +82,7 @@ mod tests {
     fn what_unpacks_to_far_too_much_is_cut() {
         let (env, cancel) = (BTreeMap::new(), Cancel::new());
         let cx = Context {
-            check: false,
+            check: None,
             diff: false,
             cwd: Path::new("/"),
             env: &env,

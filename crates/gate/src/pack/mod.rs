@@ -97,9 +97,10 @@ impl<'a> Pack<'a> {
         self.file.seek(SeekFrom::Start(0)).map_err(Error::io("read", self.path))?;
         let meter = Meter::new(self.size, self.cx);
         match self.format {
-            Format::Tar => tarball::each(&self.file, &meter, self.path, visit),
+            Format::Tar => tarball::each(&self.file, &meter, self.path, visit, self.cx.fs()),
             Format::Gzip => {
-                tarball::each(flate2::read::MultiGzDecoder::new(&self.file), &meter, self.path, visit)
+                let unpacked = flate2::read::MultiGzDecoder::new(&self.file);
+                tarball::each(unpacked, &meter, self.path, visit, self.cx.fs())
             }
             Format::Zip => zipped::each(&self.file, &meter, self.path, visit),
         }

@@ -11,15 +11,16 @@ use std::{
 use tar::{Archive, Entry, EntryType};
 
 use super::{Kind, Member, Visit, meter::Meter, name};
-use crate::{Error, fsops::ids};
+use crate::{Error, fsops::ids, view::Fs};
 
 pub(super) fn each<R: Read>(
     source: R,
     meter: &Meter<'_>,
     path: &Path,
     visit: Visit<'_>,
+    fs: Fs<'_>,
 ) -> Result<(), Error> {
-    let mut owners = Owners::default();
+    let mut owners = Owners { users: HashMap::new(), groups: HashMap::new(), fs };
     let mut archive = Archive::new(meter.over(source));
     let mut sum = 0u64;
     let entries = archive.entries().map_err(Error::io("unpack", path))?;
@@ -37,7 +38,11 @@ pub(super) fn each<R: Read>(
 }
 
 /// What an entry is; None for those that only describe others.
-fn member<R: Read>(index: usize, entry: &Entry<'_, R>, owners: &mut Owners) -> Result<Option<Member>, Error> {
+fn member<R: Read>(
+    index: usize,
+    entry: &Entry<'_, R>,
+    owners: &mut Owners<'_>,
+) -> Result<Option<Member>, Error> {
     let header = entry.header();
     let written = PathBuf::from(OsStr::from_bytes(&entry.path_bytes()));
     let shown = written.to_string_lossy().trim_start_matches('/').to_owned();
@@ -71,20 +76,21 @@ fn member<R: Read>(index: usize, entry: &Entry<'_, R>, owners: &mut Owners) -> R
 }
 
 /// Owners by name: an archive has few of them, and many members.
-#[derive(Default)]
-struct Owners {
+struct Owners<'a> {
     users: HashMap<Vec<u8>, Option<u32>>,
     groups: HashMap<Vec<u8>, Option<u32>>,
+    fs: Fs<'a>,
 }
 
-impl Owners {
+impl Owners<'_> {
     /// The owner by the names in the archive, else by the numbers, as `tar` has it.
     fn of(&mut self, header: &tar::Header) -> Option<(u32, u32)> {
+        let fs = self.fs;
         let known = |names: &mut HashMap<Vec<u8>, Option<u32>>,
                      name: Option<&[u8]>,
-                     find: fn(&str) -> Option<u32>| {
+                     find: fn(&str, Fs<'_>) -> Option<u32>| {
             let name = name.filter(|name| !name.is_empty())?;
-            let find = || find(str::from_utf8(name).ok()?);
+            let find = || find(str::from_utf8(name).ok()?, fs);
             *names.entry(name.to_vec()).or_insert_with(find)
         };
         let number = |number: io::Result<u64>| number.ok().and_then(|number| u32::try_from(number).ok());

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::{
     fsops::ids,
+    view::Fs,
     wire::{self, Hello, Info},
 };
 
@@ -26,7 +27,7 @@ pub(super) fn info(hash: &str, cwd: &Path, running: usize) -> Info {
     Info {
         release: env!("CARGO_PKG_VERSION").to_owned(),
         path: path.to_string_lossy().into_owned(),
-        user: ids::user(hello.uid),
+        user: ids::user(hello.uid, Fs::DISK),
         cwd: cwd.to_string_lossy().into_owned(),
         modules: crate::all().map(|module| module.spec().name.to_owned()).collect(),
         running,

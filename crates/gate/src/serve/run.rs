@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use super::{out::Outbox, session::Session, stage};
 use crate::{
-    Args, Cancel, Context, Error, Progress, Reply, Stream, find,
+    Args, Cancel, Context, Error, Forecast, Progress, Reply, Stream, find,
+    view::Fs,
     wire::{self, Answer, Body, Fault, Task},
 };
 
@@ -39,12 +40,12 @@ fn caught(work: impl FnOnce() -> Result<Reply, Fault>) -> Body {
 fn attempt(task: &Task, session: &Session, cancel: &Cancel, live: &Live<'_>) -> Result<Reply, Fault> {
     let module = find(&task.name).ok_or_else(|| Fault::UnknownModule { name: task.name.clone() })?;
     let (cwd, deadline) = (cwd(task, session), deadline(task));
-    let cx = context(task, &cwd, deadline, cancel, live);
+    let cx = context(task, &cwd, deadline, cancel, live, &session.forecast);
     let mut args = expand(module, task)?;
     session.ask(task.id, &stage::absent(task, &cx));
     let _laid = stage::lay(task, &mut args, (&session.spool, &session.guard), &cx)?;
     let args = Args::check(module.spec(), args.into()).map_err(Error::from)?;
-    Ok(module.run(&args, &cx)?)
+    Ok(crate::run(module, &args, &cx)?)
 }
 
 impl From<Vec<crate::ParamError>> for Fault {
@@ -64,7 +65,7 @@ pub(super) fn ask(id: u64, tasks: &[Task], session: &Session, cancel: &Cancel) {
         .iter()
         .flat_map(|task| {
             let cwd = cwd(task, session);
-            stage::absent(task, &context(task, &cwd, None, cancel, &crate::Silent))
+            stage::absent(task, &context(task, &cwd, None, cancel, &crate::Silent, &session.forecast))
         })
         .collect();
     session.ask(id, &absent);
@@ -72,7 +73,9 @@ pub(super) fn ask(id: u64, tasks: &[Task], session: &Session, cancel: &Cancel) {
 
 fn cwd(task: &Task, session: &Session) -> PathBuf {
     let own = &session.options.cwd;
-    task.cwd.as_ref().map_or_else(|| own.clone(), |cwd| own.join(crate::expand::path(cwd, &task.env)))
+    task.cwd
+        .as_ref()
+        .map_or_else(|| own.clone(), |cwd| own.join(crate::expand::path(cwd, &task.env, Fs::DISK)))
 }
 
 fn deadline(task: &Task) -> Option<Instant> {
@@ -85,9 +88,10 @@ fn context<'a>(
     deadline: Option<Instant>,
     cancel: &'a Cancel,
     progress: &'a dyn Progress,
+    forecast: &'a Forecast,
 ) -> Context<'a> {
     Context {
-        check: task.check,
+        check: task.check.then_some(forecast),
         diff: task.diff,
         cwd,
         env: &task.env,

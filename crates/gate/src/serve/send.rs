@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{lock, session::Session};
 use crate::{
     Cancel, Error,
+    view::Fs,
     wire::{self, Body, PIECE, WINDOW},
 };
 
@@ -62,7 +63,7 @@ pub(super) fn file(transfer: u32, path: &str, session: &Session, cancel: &Cancel
 }
 
 fn pieces(transfer: u32, path: &str, session: &Session, cancel: &Cancel) -> Result<Body, Error> {
-    let path = session.options.cwd.join(crate::expand::path(path, &Default::default()));
+    let path = session.options.cwd.join(crate::expand::path(path, &Default::default(), Fs::DISK));
     // Opening a pipe would wait for whoever writes it.
     let flags = OFlags::NONBLOCK.bits() as i32;
     let open = File::options().read(true).custom_flags(flags).open(&path);

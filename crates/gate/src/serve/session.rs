@@ -19,7 +19,7 @@ use super::{
     spool::Spool,
 };
 use crate::{
-    Cancel,
+    Cancel, Forecast,
     wire::{self, Answer, Body, Decoder, Frame, ORDER_LIMIT, Order, REQUESTS},
 };
 
@@ -37,6 +37,8 @@ pub(super) struct Session {
     pub(super) spool: Spool,
     pub(super) guard: Guard,
     pub(super) windows: Windows,
+    /// What the check mode of this connection has said so far: it is one run's, as one user.
+    pub(super) forecast: Forecast,
     pool: Pool,
     running: Mutex<HashMap<u64, Cancel>>,
 }
@@ -54,6 +56,7 @@ impl Session {
             spool: Spool::new(options.dir.clone()),
             guard: Guard::new(options.guard.clone()),
             windows: Windows::default(),
+            forecast: Forecast::new(),
             pool: Pool::default(),
             running: Mutex::default(),
             options,

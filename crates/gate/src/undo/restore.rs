@@ -17,7 +17,7 @@ use crate::{
     Context, Error,
     fsops::{
         path::parent,
-        replace::{Perms, Replace, is_temp_name, sync_dir, temp_name},
+        replace::{Fresh, Perms, Replace, is_temp_name, sync_dir, temp_name},
     },
 };
 
@@ -143,7 +143,8 @@ impl Back<'_> {
         let perms =
             Perms { mode: file.mode, must: (Some(file.owner.0), Some(file.owner.1)), may: (None, None) };
         let accept = |temp: &Path| set_time(temp, file.changed);
-        Replace { dest: path, perms, sync: true, accept: &accept }.run(&mut content.as_slice(), self.cx)?;
+        let replace = Replace { dest: path, perms, sync: true, accept: &accept };
+        replace.run(Fresh::Read(&mut content.as_slice()), self.cx)?;
         Ok(())
     }
 

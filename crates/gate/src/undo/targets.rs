@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use super::{Before, Keep, Reach, capture::Taker};
 use crate::{
-    Args, Context, Error, Module, Reply,
+    Args, Context, Error, Forecast, Module, Reply,
     fsops::path::{parent, resolve},
+    view::Fs,
 };
 
 /// The modules whose work can be taken back.
@@ -46,19 +47,21 @@ pub fn before(
     if !undoes(name) {
         return Ok(None);
     }
-    let cx = &Context { check: true, diff: false, ..*cx };
-    let reply = match module.run(args, cx) {
+    let forecast = Forecast::new();
+    let reply = match module.run(args, &Context { check: Some(&forecast), diff: false, ..*cx }) {
         Ok(reply) if !reply.changed && !reply.failed && !reply.skipped => return Ok(None),
         Err(error @ (Error::Cancelled | Error::Deadline)) => return Err(error),
         reply => reply,
     };
+    // What is there is asked for by those who change nothing, and see nothing of what the run would do.
+    let cx = &Context { check: None, diff: false, ..*cx };
     let mut taker = Taker::new(keep, cx);
     let taken = match name {
         "file" => file(args, &mut taker, cx),
         "copy" => copy(args, reply.as_ref().ok(), &mut taker, cx),
         "template" => single(args, reply.as_ref().ok(), args.bool("follow"), &mut taker, cx),
         "assemble" => single(args, reply.as_ref().ok(), false, &mut taker, cx),
-        "archive" => archive(args, reply.as_ref().ok(), &mut taker),
+        "archive" => archive(args, &mut taker, cx),
         "unarchive" => unarchive(args, &mut taker, cx),
         "get_url" => fetched(args, reply.as_ref().ok(), &mut taker, cx),
         // Editors of files follow links always.
@@ -87,7 +90,7 @@ fn single(
             cx.path(args.str(name))
         }
     };
-    let dest = if follow { resolve(&dest)? } else { dest };
+    let dest = if follow { resolve(&dest, Fs::DISK)? } else { dest };
     taker.take(&dest, Reach::Itself)?;
     if args.bool("backup") {
         taker.backups(&dest)?;
@@ -102,17 +105,14 @@ fn fetched(args: &Args, reply: Option<&Reply>, taker: &mut Taker<'_>, cx: &Conte
 }
 
 /// The archive, and what is packed where that is removed then.
-fn archive(args: &Args, reply: Option<&Reply>, taker: &mut Taker<'_>) -> Result<(), Error> {
-    let Some(fields) = reply.map(|reply| &reply.fields) else { return Ok(()) };
-    if let Some(dest) = fields.get("dest").and_then(Value::as_str) {
-        taker.take(Path::new(dest), Reach::Itself)?;
+fn archive(args: &Args, taker: &mut Taker<'_>, cx: &Context<'_>) -> Result<(), Error> {
+    let (dest, packed) = crate::modules::archived(args, cx)?;
+    if let Some(dest) = dest {
+        taker.take(&dest, Reach::Itself)?;
     }
-    if !args.bool("remove") {
-        return Ok(());
-    }
-    let packed = fields.get("expanded_paths").and_then(Value::as_array);
-    for path in packed.into_iter().flatten().filter_map(Value::as_str) {
-        taker.take(Path::new(path.trim_end_matches('/')), Reach::Whole)?;
+    for path in packed.iter().filter(|_| args.bool("remove")) {
+        let path: PathBuf = path.components().collect();
+        taker.take(&path, Reach::Whole)?;
     }
     Ok(())
 }
@@ -136,7 +136,8 @@ fn copy(args: &Args, reply: Option<&Reply>, taker: &mut Taker<'_>, cx: &Context<
         dest.push(src.file_name().unwrap_or_default());
     }
     let take = |dest: &Path, taker: &mut Taker<'_>| {
-        let dest = if args.bool("follow") && !dest.is_dir() { resolve(dest)? } else { dest.to_owned() };
+        let dest =
+            if args.bool("follow") && !dest.is_dir() { resolve(dest, Fs::DISK)? } else { dest.to_owned() };
         taker.take(&dest, Reach::Itself)?;
         if args.bool("backup") { taker.backups(&dest) } else { Ok(()) }
     };
@@ -194,10 +195,10 @@ fn file(args: &Args, taker: &mut Taker<'_>, cx: &Context<'_>) -> Result<(), Erro
             taker.take(&path, Reach::Itself)?;
             let src = src.map(|src| cx.path(src)).unwrap_or_else(|| path.clone());
             // All names of a file have its attributes.
-            taker.take(&resolve(&src)?, Reach::Attributes)
+            taker.take(&resolve(&src, Fs::DISK)?, Reach::Attributes)
         }
         _ => {
-            let subject = if follow { resolve(&path)? } else { path };
+            let subject = if follow { resolve(&path, Fs::DISK)? } else { path };
             taker.take(&subject, Reach::Attributes)?;
             if args.bool("recurse") { below(&subject, follow, taker) } else { Ok(()) }
         }
@@ -213,10 +214,10 @@ fn link(
 ) -> Result<(), Error> {
     taker.take(path, Reach::Itself)?;
     let target = match src {
-        Some(src) => parent(path).join(crate::expand::path(src, cx.env)),
+        Some(src) => parent(path).join(cx.expand(src)),
         None => path.to_owned(),
     };
-    match resolve(&target)? {
+    match resolve(&target, Fs::DISK)? {
         target if follow && fs::symlink_metadata(&target).is_ok() => taker.take(&target, Reach::Attributes),
         _ => Ok(()),
     }
@@ -238,7 +239,7 @@ fn below(top: &Path, follow: bool, taker: &mut Taker<'_>) -> Result<(), Error> {
             if meta.is_dir() {
                 folders.push(path);
             } else if meta.is_symlink() && follow {
-                let target = resolve(&path)?;
+                let target = resolve(&path, Fs::DISK)?;
                 if fs::symlink_metadata(&target).is_ok() {
                     taker.take(&target, Reach::Attributes)?;
                     folders.push(target);

@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::MetadataExt, thread};
 
 use serde_json::{Value, json};
+use windlass_gate::Forecast;
 
 use crate::env::Env;
 
@@ -149,14 +150,24 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
-fn a_missing_folder_fails_but_in_check_mode_an_earlier_step_may_make_it() {
+fn a_missing_folder_fails_in_check_mode_too_unless_an_earlier_step_would_or_could_make_it() {
     let env = Env::new();
     for (module, params) in [
         ("copy", json!({"content": "x", "dest": "no/such/f"})),
         ("template", json!({"src": "t.j2", "content": "x", "dest": "no/such/f"})),
     ] {
         assert!(env.error(module, params.clone()).ends_with("no/such: no such file or directory"));
-        assert!(env.check(module, params).unwrap().changed);
+        assert!(env.check(module, params.clone()).is_err());
+        let forecast = Forecast::new();
+        let made = json!({"path": "no/such", "state": "directory"});
+        assert!(env.foresee(&forecast, "file", made).unwrap().changed);
+        assert!(env.foresee(&forecast, module, params.clone()).unwrap().changed);
+        let forecast = Forecast::new();
+        assert!(env.foresee(&forecast, "command", json!("mkdir -p no/such")).unwrap().skipped);
+        let unknown = env.foresee(&forecast, module, params).unwrap();
+        assert!(unknown.skipped && unknown.fields["unknown"] == true, "{}", unknown.to_json());
+        let why = unknown.msg.unwrap();
+        assert!(why.contains("what `command` does") && why.ends_with("no such file or directory"), "{why}");
     }
     assert!(env.check("command", json!("ls chdir=no/such")).unwrap().skipped);
     assert!(env.names().is_empty());

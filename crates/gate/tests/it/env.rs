@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
-use windlass_gate::{Args, Cancel, Context, Error, Progress, Reply, Stream, find};
+use windlass_gate::{Args, Cancel, Context, Error, Forecast, Progress, Reply, Stream, find};
 
 pub(crate) struct Env {
     dir: TempDir,
@@ -99,12 +99,17 @@ impl Env {
     }
 
     pub(crate) fn run(&self, module: &str, params: Value) -> Result<Reply, Error> {
-        self.call(module, params, false)
+        self.call(module, params, None)
     }
 
     /// In check mode.
     pub(crate) fn check(&self, module: &str, params: Value) -> Result<Reply, Error> {
-        self.call(module, params, true)
+        self.call(module, params, Some(&Forecast::new()))
+    }
+
+    /// In check mode, after whatever went into the forecast before.
+    pub(crate) fn foresee(&self, forecast: &Forecast, module: &str, params: Value) -> Result<Reply, Error> {
+        self.call(module, params, Some(forecast))
     }
 
     /// What comes of a run that must not be an error.
@@ -120,7 +125,7 @@ impl Env {
         }
     }
 
-    fn call(&self, module: &str, params: Value, check: bool) -> Result<Reply, Error> {
+    fn call(&self, module: &str, params: Value, check: Option<&Forecast>) -> Result<Reply, Error> {
         let module = find(module).unwrap();
         let args = Args::check(module.spec(), params)?;
         let cx = Context {
@@ -133,7 +138,7 @@ impl Env {
             progress: &self.heard,
             capture_limit: self.capture_limit,
         };
-        module.run(&args, &cx)
+        windlass_gate::run(module, &args, &cx)
     }
 
     /// Everything that can be known of the folder from outside, but for times of access.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 mod archives;
+mod calls;
 mod command;
 mod contents;
 mod copy;
@@ -11,6 +12,7 @@ mod env;
 mod faults;
 mod file;
 mod find;
+mod forecast;
 mod get_url;
 mod making;
 mod peer;

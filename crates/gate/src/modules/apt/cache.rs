@@ -37,7 +37,7 @@ pub(super) fn update(call: &Call<'_>) -> Result<Lists, Error> {
     if before.elapsed().unwrap_or_default() < valid {
         return Ok(Lists { updated: false, time: seconds(before) });
     }
-    if call.cx.check {
+    if call.cx.checks() {
         return Ok(Lists { updated: true, time: seconds(before) });
     }
     fetch(call)?;

@@ -47,7 +47,7 @@ impl Call<'_> {
             }
             if LOCKED.iter().any(|words| said.err.contains(words)) && Instant::now() < end {
                 self.cx.sleep(PAUSE)?;
-            } else if said.err.contains(INTERRUPTED) && !repaired && !self.cx.check {
+            } else if said.err.contains(INTERRUPTED) && !repaired && !self.cx.checks() {
                 repaired = true;
                 let options = self.dpkg_options();
                 self.tool("dpkg").args(options).args(["--configure", "-a"]).run(self.cx)?;
@@ -65,7 +65,7 @@ impl Call<'_> {
     /// The words for a program of apt's that must leave nothing behind: in check mode.
     pub(super) fn no_trace(&self) -> Vec<String> {
         let words = NO_TRACE.iter().flat_map(|option| ["-o".to_owned(), (*option).to_owned()]);
-        if self.cx.check { words.collect() } else { Vec::new() }
+        if self.cx.checks() { words.collect() } else { Vec::new() }
     }
 
     fn dpkg_options(&self) -> Vec<String> {
@@ -81,7 +81,7 @@ impl Call<'_> {
         for option in dpkg.chain([timeout]) {
             words.extend(["-o".to_owned(), option]);
         }
-        words.extend(self.cx.check.then(|| "--simulate".to_owned()));
+        words.extend(self.cx.checks().then(|| "--simulate".to_owned()));
         words
     }
 
@@ -93,7 +93,7 @@ impl Call<'_> {
 
     /// Runs a change, with the host's services answered for.
     fn act(&self, words: Vec<String>) -> Result<Said, Error> {
-        let status = self.args.opt_int("policy_rc_d").filter(|_| !self.cx.check);
+        let status = self.args.opt_int("policy_rc_d").filter(|_| !self.cx.checks());
         let services = Services::answer(status)?;
         let said = self.get(words);
         services.done()?;

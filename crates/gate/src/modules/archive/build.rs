@@ -1,7 +1,6 @@
 //! Writing archives. Nothing of the moment goes into them, so that the same sources make the same bytes.
 
 use std::{
-    fs::File,
     io::{self, Read, Write},
     path::Path,
 };
@@ -10,7 +9,7 @@ use flate2::{Compression, GzBuilder};
 use sha1::{Digest, Sha1};
 
 use super::{sources::Entry, tarball, zipped};
-use crate::{Context, Error, fsops::sum};
+use crate::{Context, Error, forecast::LONGEST, fsops::sum};
 
 /// The kinds of archive that are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +49,7 @@ pub(super) fn pack(
 
 /// Compresses one file.
 pub(super) fn compress(path: &Path, sink: &mut dyn Write, cx: &Context<'_>) -> Result<(), Error> {
-    let file = File::open(path).map_err(Error::io("read", path))?;
+    let file = cx.fs().open(path).map_err(Error::io("read", path))?;
     let mut packed = gzip(sink);
     io::copy(&mut Alive { inner: file, cx }, &mut packed).map_err(ended(cx, "compress", path))?;
     packed.finish().map(drop).map_err(Error::io("write", "the archive"))
@@ -79,33 +78,35 @@ impl<R: Read> Read for Alive<'_, R> {
     }
 }
 
-/// Sums up what is written.
-pub(super) struct Hashed<W> {
-    inner: W,
+/// An archive in memory, for as long as it is not too large for that.
+#[derive(Default)]
+pub(super) struct Made {
+    bytes: Vec<u8>,
     digest: Sha1,
     length: u64,
 }
 
-impl<W: Write> Hashed<W> {
-    pub(super) fn new(inner: W) -> Self {
-        Self { inner, digest: Sha1::new(), length: 0 }
-    }
-
-    /// The SHA-1 in hexadecimal, and how much it was.
-    pub(super) fn finish(self) -> (String, u64) {
-        (sum::hex(&self.digest.finalize()), self.length)
+impl Made {
+    /// The archive, or its SHA-1 in hexadecimal and its length.
+    pub(super) fn finish(self) -> Result<Vec<u8>, (String, u64)> {
+        if self.length > LONGEST as u64 {
+            return Err((sum::hex(&self.digest.finalize()), self.length));
+        }
+        Ok(self.bytes)
     }
 }
 
-impl<W: Write> Write for Hashed<W> {
+impl Write for Made {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let length = self.inner.write(bytes)?;
-        self.digest.update(&bytes[..length]);
-        self.length += length as u64;
-        Ok(length)
+        self.digest.update(bytes);
+        self.length += bytes.len() as u64;
+        if self.length <= LONGEST as u64 {
+            self.bytes.extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
+        Ok(())
     }
 }

@@ -2,11 +2,11 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, Metadata},
+    io,
     path::{Path, PathBuf},
 };
 
-use crate::{Args, Context, Error, Reply, glob};
+use crate::{Args, Context, Error, Reply, glob, view::Meta};
 
 /// The paths that were asked for.
 pub(super) struct Sources {
@@ -26,7 +26,7 @@ pub(super) struct Sources {
 pub(super) struct Entry {
     pub(super) path: PathBuf,
     pub(super) name: PathBuf,
-    pub(super) meta: Metadata,
+    pub(super) meta: Meta,
 }
 
 impl Sources {
@@ -37,8 +37,8 @@ impl Sources {
         let Some(first) = all.first() else {
             return Err(Error::Failed("no source paths were found".into()));
         };
-        let (found, missing) = all.iter().cloned().partition(|path| fs::symlink_metadata(path).is_ok());
-        let many = wild || all.len() > 1 || first.is_dir();
+        let (found, missing) = all.iter().cloned().partition(|path| cx.fs().symlink_metadata(path).is_ok());
+        let many = wild || all.len() > 1 || cx.fs().is_dir(first);
         Ok(Self { root: root(&all), found, missing, excluded: excluded.into_iter().collect(), many, all })
     }
 
@@ -51,43 +51,49 @@ impl Sources {
         while let Some((path, top)) = left.pop() {
             cx.alive()?;
             // A target that is a link to a folder is entered; one that is found on the way is not.
-            let enter = if top { path.is_dir() } else { !path.is_symlink() && path.is_dir() };
+            let enter = cx.fs().is_dir(&path) && (top || !cx.fs().is_symlink(&path));
             if !(top && enter) {
-                entries.extend(self.entry(&path, &patterns, dest)?);
+                entries.extend(self.entry(&path, &patterns, dest, cx)?);
             }
             if enter {
-                let list = fs::read_dir(&path).map_err(Error::io("list", &path))?;
-                let mut inner: Vec<PathBuf> = list
-                    .map(|entry| entry.map(|entry| entry.path()))
-                    .collect::<Result<_, _>>()
-                    .map_err(Error::io("list", &path))?;
-                inner.sort_unstable();
-                left.extend(inner.into_iter().rev().map(|path| (path, false)));
+                let mut names = cx.fs().names(&path).map_err(Error::io("list", &path))?;
+                names.sort_unstable();
+                left.extend(names.into_iter().rev().map(|name| (path.join(name), false)));
             }
         }
         Ok(entries)
     }
 
     /// One entry; none for the archive itself, for pipes and the like, and for what is left out.
-    fn entry(&self, path: &Path, patterns: &[&str], dest: &Path) -> Result<Option<Entry>, Error> {
+    fn entry(
+        &self,
+        path: &Path,
+        patterns: &[&str],
+        dest: &Path,
+        cx: &Context<'_>,
+    ) -> Result<Option<Entry>, Error> {
         let name = path.strip_prefix(&self.root).unwrap_or(path).to_owned();
         let text = name.to_string_lossy();
         if path == dest || patterns.iter().any(|pattern| glob::fnmatch(pattern, &text)) {
             return Ok(None);
         }
-        let meta = fs::symlink_metadata(path).map_err(Error::io("read", path))?;
+        let meta = cx.fs().symlink_metadata(path).map_err(Error::io("read", path))?;
         let packs = meta.is_dir() || meta.is_file() || meta.is_symlink();
         Ok(packs.then(|| Entry { path: path.to_owned(), name, meta }))
     }
 
     /// Removes what was packed.
     pub(super) fn remove(&self, cx: &Context<'_>) -> Result<(), Error> {
-        for path in self.found.iter().filter(|_| !cx.check) {
-            let removed = match !path.is_symlink() && path.is_dir() {
-                true => fs::remove_dir_all(path),
-                false => fs::remove_file(path),
+        for path in &self.found {
+            let removed = match !cx.fs().is_symlink(path) && cx.fs().is_dir(path) {
+                true => cx.fs().remove_dir_all(path),
+                false => cx.fs().remove_file(path),
             };
-            removed.map_err(Error::io("remove", path))?;
+            match removed {
+                // It went with a folder above it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(Error::io("remove", path))?,
+            }
         }
         Ok(())
     }
@@ -112,7 +118,7 @@ fn expand(args: &Args, name: &str, cx: &Context<'_>) -> (BTreeSet<PathBuf>, bool
     for text in args.strs(name) {
         if text.contains(['*', '?']) {
             any = true;
-            paths.extend(glob::list(cx.cwd, Path::new(&crate::expand::path(text, cx.env))));
+            paths.extend(glob::list(cx.cwd, Path::new(&cx.expand(text)), cx.fs()));
         } else {
             paths.insert(cx.path(text));
         }

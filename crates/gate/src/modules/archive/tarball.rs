@@ -2,9 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, File},
     io::{self, Read, Write},
-    os::unix::fs::MetadataExt,
 };
 
 use tar::{Builder, EntryType, Header};
@@ -13,7 +11,7 @@ use super::{
     build::{Alive, ended},
     sources::Entry,
 };
-use crate::{Context, Error, fsops::ids};
+use crate::{Context, Error, fsops::ids, view::Fs};
 
 pub(super) fn write<W: Write>(entries: &[Entry], sink: W, cx: &Context<'_>) -> Result<W, Error> {
     let mut builder = Builder::new(sink);
@@ -31,9 +29,9 @@ fn add<W: Write>(
     owners: &mut Owners,
     cx: &Context<'_>,
 ) -> Result<(), Error> {
-    let mut header = header(entry, owners).map_err(Error::io("pack", &entry.path))?;
+    let mut header = header(entry, owners, cx.fs()).map_err(Error::io("pack", &entry.path))?;
     if entry.meta.is_symlink() {
-        let target = fs::read_link(&entry.path).map_err(Error::io("read", &entry.path))?;
+        let target = cx.fs().read_link(&entry.path).map_err(Error::io("read", &entry.path))?;
         header.set_entry_type(EntryType::Symlink);
         return builder.append_link(&mut header, &entry.name, target).map_err(Error::io("pack", &entry.path));
     }
@@ -43,26 +41,26 @@ fn add<W: Write>(
         let name = entry.name.join("");
         return builder.append_data(&mut header, name, io::empty()).map_err(Error::io("pack", &entry.path));
     }
-    let file = File::open(&entry.path).map_err(Error::io("read", &entry.path))?;
-    header.set_size(entry.meta.len());
+    let file = cx.fs().open(&entry.path).map_err(Error::io("read", &entry.path))?;
+    header.set_size(entry.meta.len);
     // Its length stands before it, so that neither more nor less of it can follow.
-    let content = Fixed { inner: Alive { inner: file, cx }, left: entry.meta.len() };
+    let content = Fixed { inner: Alive { inner: file, cx }, left: entry.meta.len };
     builder.append_data(&mut header, &entry.name, content).map_err(ended(cx, "pack", &entry.path))
 }
 
-fn header(entry: &Entry, owners: &mut Owners) -> io::Result<Header> {
+fn header(entry: &Entry, owners: &mut Owners, fs: Fs<'_>) -> io::Result<Header> {
     let mut header = Header::new_gnu();
     let meta = &entry.meta;
-    header.set_mode(meta.mode() & 0o7777);
-    header.set_uid(meta.uid().into());
-    header.set_gid(meta.gid().into());
-    header.set_mtime(u64::try_from(meta.mtime()).unwrap_or_default());
+    header.set_mode(meta.mode & 0o7777);
+    header.set_uid(meta.uid.into());
+    header.set_gid(meta.gid.into());
+    header.set_mtime(u64::try_from(meta.changed.0).unwrap_or_default());
     header.set_size(0);
     header.set_entry_type(EntryType::Regular);
-    if let Some(user) = owners.users.entry(meta.uid()).or_insert_with(|| ids::user(meta.uid())) {
+    if let Some(user) = owners.users.entry(meta.uid).or_insert_with(|| ids::user(meta.uid, fs)) {
         header.set_username(user)?;
     }
-    if let Some(group) = owners.groups.entry(meta.gid()).or_insert_with(|| ids::group(meta.gid())) {
+    if let Some(group) = owners.groups.entry(meta.gid).or_insert_with(|| ids::group(meta.gid, fs)) {
         header.set_groupname(group)?;
     }
     Ok(header)

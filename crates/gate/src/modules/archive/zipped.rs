@@ -1,10 +1,6 @@
 //! Writing zip archives.
 
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    os::unix::fs::MetadataExt,
-};
+use std::io::{self, Write};
 
 use zip::{
     DateTime, ZipWriter,
@@ -32,12 +28,12 @@ pub(super) fn write(entries: &[Entry], sink: &mut dyn Write, cx: &Context<'_>) -
         };
         let options = options(entry).map_err(bad)?;
         if entry.meta.is_symlink() {
-            let target = fs::read_link(&entry.path).map_err(Error::io("read", &entry.path))?;
+            let target = cx.fs().read_link(&entry.path).map_err(Error::io("read", &entry.path))?;
             writer.add_symlink(name, target.to_string_lossy(), options).map_err(bad)?;
         } else if entry.meta.is_dir() {
             writer.add_directory(name, options).map_err(bad)?;
         } else {
-            let file = File::open(&entry.path).map_err(Error::io("read", &entry.path))?;
+            let file = cx.fs().open(&entry.path).map_err(Error::io("read", &entry.path))?;
             writer.start_file(name, options).map_err(bad)?;
             io::copy(&mut Alive { inner: file, cx }, &mut writer).map_err(ended(cx, "pack", &entry.path))?;
         }
@@ -47,10 +43,10 @@ pub(super) fn write(entries: &[Entry], sink: &mut dyn Write, cx: &Context<'_>) -
 
 fn options(entry: &Entry) -> Result<Options, ZipError> {
     let mut options = Options::default()
-        .unix_permissions(entry.meta.mode() & 0o777)
-        .last_modified_time(civil(entry.meta.mtime()))
-        .large_file(entry.meta.len() >= u64::from(u32::MAX));
-    if let Ok(mtime) = i32::try_from(entry.meta.mtime()) {
+        .unix_permissions(entry.meta.mode & 0o777)
+        .last_modified_time(civil(entry.meta.changed.0))
+        .large_file(entry.meta.len >= u64::from(u32::MAX));
+    if let Ok(mtime) = i32::try_from(entry.meta.changed.0) {
         // The "extended timestamp": the exact second, in no particular place's clock.
         let field = [&[1][..], &mtime.to_le_bytes()].concat();
         options.add_extra_field(0x5455, field, false)?;

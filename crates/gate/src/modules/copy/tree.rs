@@ -1,10 +1,6 @@
 //! Copying a folder and everything in it.
 
-use std::{
-    fs,
-    os::unix::fs::{MetadataExt, symlink},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use crate::{
     Args, Context, Error, Reply,
@@ -28,7 +24,7 @@ pub(super) fn copy(
     if !inside {
         dest.push(src.file_name().unwrap_or_default());
     }
-    let dirs = Want { mode: Want::read(args, "directory_mode")?.mode, ..install.want.clone() };
+    let dirs = Want { mode: Want::read(args, "directory_mode", cx)?.mode, ..install.want.clone() };
     let tree = Tree { dirs, install, links: !args.bool("local_follow"), cx };
     let mut changed = make_dirs(&dest, &tree.dirs, cx)?;
     changed |= tree.walk(src, dest.clone())?;
@@ -80,12 +76,13 @@ impl Tree<'_> {
     }
 
     fn level(&self, src: &Path, dest: PathBuf) -> Result<Level, Error> {
-        let meta = fs::metadata(src).map_err(Error::io("read", src))?;
-        Ok(Level { id: (meta.dev(), meta.ino()), left: entries(src)?.into_iter(), dest })
+        let meta = self.cx.fs().metadata(src).map_err(Error::io("read", src))?;
+        Ok(Level { id: meta.id(), left: entries(src, self.cx)?.into_iter(), dest })
     }
 
     fn is_folder(&self, src: &Path) -> Result<bool, Error> {
-        let meta = if self.links { fs::symlink_metadata(src) } else { fs::metadata(src) };
+        let fs = self.cx.fs();
+        let meta = if self.links { fs.symlink_metadata(src) } else { fs.metadata(src) };
         meta.map(|meta| meta.is_dir()).map_err(Error::io("read", src))
     }
 
@@ -101,35 +98,30 @@ impl Tree<'_> {
     }
 
     fn entry(&self, src: &Path, dest: &Path) -> Result<bool, Error> {
-        match fs::read_link(src) {
+        match self.cx.fs().read_link(src) {
             Ok(target) if self.links => self.link(&target, dest),
             _ => Ok(self.install.put(Content::File(src), dest)?.changed),
         }
     }
 
     fn link(&self, target: &Path, dest: &Path) -> Result<bool, Error> {
-        if fs::read_link(dest).is_ok_and(|now| now == target) {
+        let fs = self.cx.fs();
+        if fs.read_link(dest).is_ok_and(|now| now == target) {
             return Ok(false);
         }
-        if fs::symlink_metadata(dest).is_ok_and(|meta| meta.is_dir()) {
+        if fs.symlink_metadata(dest).is_ok_and(|meta| meta.is_dir()) {
             return Err(Error::Failed(format!("{} is a folder, refusing to replace it by a link", dest.display())));
         }
-        if !self.cx.check {
-            let temp = temp_name(parent(dest));
-            symlink(target, &temp).map_err(Error::io("create", dest))?;
-            fs::rename(&temp, dest)
-                .map_err(Error::io("replace", dest))
-                .inspect_err(|_| drop(fs::remove_file(&temp)))?;
-        }
+        let temp = temp_name(parent(dest));
+        fs.symlink(target, &temp).map_err(Error::io("create", dest))?;
+        fs.rename(&temp, dest).map_err(Error::io("replace", dest)).inspect_err(|_| drop(fs.remove_file(&temp)))?;
         Ok(true)
     }
 }
 
 /// What is in a folder, in the order of the names.
-fn entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    let list = fs::read_dir(dir).map_err(Error::io("list", dir))?;
-    let mut paths: Vec<PathBuf> =
-        list.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(Error::io("list", dir))?;
-    paths.sort_unstable();
-    Ok(paths)
+fn entries(dir: &Path, cx: &Context<'_>) -> Result<Vec<PathBuf>, Error> {
+    let mut names = cx.fs().names(dir).map_err(Error::io("list", dir))?;
+    names.sort_unstable();
+    Ok(names.into_iter().map(|name| dir.join(name)).collect())
 }

@@ -2,8 +2,6 @@
 
 use std::{
     collections::HashSet,
-    fs,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -15,7 +13,7 @@ use crate::{
 
 pub(super) fn ensure(task: &Task<'_>) -> Result<Done, Error> {
     let path = task.subject()?;
-    let found = state_of(&path)?;
+    let found = state_of(&path, task.cx.fs())?;
     let mut done = Done::new(task, "path", &path);
     match found {
         "absent" => {
@@ -39,14 +37,13 @@ fn walk(task: &Task<'_>, top: &Path, done: &mut Done) -> Result<(), Error> {
     let mut seen = HashSet::new();
     let mut dirs = vec![top.to_owned()];
     while let Some(dir) = dirs.pop() {
-        let meta = fs::metadata(&dir).map_err(Error::io("look at", &dir))?;
-        if !seen.insert((meta.dev(), meta.ino())) {
+        let meta = task.cx.fs().metadata(&dir).map_err(Error::io("look at", &dir))?;
+        if !seen.insert(meta.id()) {
             continue;
         }
-        for entry in fs::read_dir(&dir).map_err(Error::io("list", &dir))? {
+        for name in task.cx.fs().names(&dir).map_err(Error::io("list", &dir))? {
             task.cx.alive()?;
-            let path = entry.map_err(Error::io("list", &dir))?.path();
-            visit(task, path, &mut dirs, done)?;
+            visit(task, dir.join(name), &mut dirs, done)?;
         }
     }
     Ok(())
@@ -56,12 +53,12 @@ fn visit(task: &Task<'_>, path: PathBuf, dirs: &mut Vec<PathBuf>, done: &mut Don
     // What is in the folder is not part of the difference, which would grow with it.
     let mut below = Done::new(task, "path", &path);
     task.settle(&path, &mut below)?;
-    let meta = fs::symlink_metadata(&path).map_err(Error::io("look at", &path))?;
+    let meta = task.cx.fs().symlink_metadata(&path).map_err(Error::io("look at", &path))?;
     if meta.is_dir() {
         dirs.push(path);
     } else if meta.is_symlink() && task.follow {
-        let target = resolve(&path)?;
-        if let Ok(meta) = fs::symlink_metadata(&target) {
+        let target = resolve(&path, task.cx.fs())?;
+        if let Ok(meta) = task.cx.fs().symlink_metadata(&target) {
             task.settle(&target, &mut below)?;
             dirs.extend(meta.is_dir().then_some(target));
         }

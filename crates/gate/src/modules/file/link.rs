@@ -1,10 +1,6 @@
 //! `state: link` and `state: hard`: names for what is elsewhere.
 
-use std::{
-    fs,
-    os::unix::fs::{MetadataExt, symlink},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{Done, Task};
 use crate::{
@@ -17,9 +13,9 @@ use crate::{
 
 pub(super) fn symbolic(task: &Task<'_>) -> Result<Done, Error> {
     let path = &task.path;
-    let old = (task.prev == "link").then(|| fs::read_link(path)).transpose().map_err(Error::io("read", path))?;
+    let old = (task.prev == "link").then(|| task.cx.fs().read_link(path)).transpose().map_err(Error::io("read", path))?;
     let src = match (task.src, &old) {
-        (Some(src), _) => PathBuf::from(crate::expand::path(src, task.cx.env)),
+        (Some(src), _) => PathBuf::from(task.cx.expand(src)),
         (None, Some(old)) => old.clone(),
         (None, None) => return Err(Error::Failed("`src` is needed to make a new link".into())),
     };
@@ -32,18 +28,10 @@ pub(super) fn symbolic(task: &Task<'_>) -> Result<Done, Error> {
             done.before.insert("src".into(), old.to_string_lossy().into());
             done.after.insert("src".into(), src.to_string_lossy().into());
         }
-        if !task.cx.check {
-            put(task, &|at| symlink(&src, at))?;
-        }
+        put(task, &|at| task.cx.fs().symlink(&src, at))?;
     }
-    // In check mode the link is not there to be followed, but what it would point to is.
-    let subject = match (task.follow, done.changed && task.cx.check) {
-        (true, true) => resolve(&parent(path).join(&src))?,
-        (true, false) => resolve(path)?,
-        (false, true) => return Ok(done),
-        (false, false) => path.clone(),
-    };
-    if state_of(&subject)? != "absent" {
+    let subject = task.subject()?;
+    if state_of(&subject, task.cx.fs())? != "absent" {
         task.settle(&subject, &mut done)?;
     }
     Ok(done)
@@ -55,7 +43,7 @@ fn allow(task: &Task<'_>, src: &Path) -> Result<(), Error> {
     let refuse = |why: String| Err(Error::Failed(why));
     if task.src.is_some() && !task.force {
         let target = parent(&task.path).join(src);
-        if fs::metadata(&target).is_err() {
+        if !task.cx.fs().exists(&target) {
             return refuse(format!("{} does not exist; `force: true` links to it all the same", target.display()));
         }
     }
@@ -63,7 +51,7 @@ fn allow(task: &Task<'_>, src: &Path) -> Result<(), Error> {
         "directory" | "file" | "hard" if !task.force => {
             refuse(format!("{shown} is a {}; `force: true` replaces it by a link", task.prev))
         }
-        "directory" if fs::read_dir(&task.path).map_err(Error::io("list", &task.path))?.next().is_some() => {
+        "directory" if !task.cx.fs().names(&task.path).map_err(Error::io("list", &task.path))?.is_empty() => {
             refuse(format!("the folder {shown} is not empty, refusing to replace it by a link"))
         }
         _ => Ok(()),
@@ -81,10 +69,11 @@ pub(super) fn hard(task: &Task<'_>) -> Result<Done, Error> {
         return Ok(done);
     };
     let src = task.cx.path(src);
-    let src = if task.follow { resolve(&src)? } else { src };
-    let target = fs::symlink_metadata(&src).map_err(Error::io("link to", &src))?;
+    let fs = task.cx.fs();
+    let src = if task.follow { resolve(&src, fs)? } else { src };
+    let target = fs.symlink_metadata(&src).map_err(Error::io("link to", &src))?;
     done.src = Some(src.to_string_lossy().into());
-    let same = fs::symlink_metadata(path).is_ok_and(|meta| (meta.dev(), meta.ino()) == (target.dev(), target.ino()));
+    let same = fs.symlink_metadata(path).is_ok_and(|meta| meta.id() == target.id());
     if !same {
         if task.prev == "directory" {
             return Err(Error::Failed(format!("{} is a directory, refusing to replace it", path.display())));
@@ -94,26 +83,23 @@ pub(super) fn hard(task: &Task<'_>) -> Result<Done, Error> {
             return Err(Error::Failed(format!("{path} is another file; `force: true` replaces it by a link")));
         }
         done.changed = true;
-        if !task.cx.check {
-            put(task, &|at| fs::hard_link(&src, at))?;
-        }
+        put(task, &|at| fs.hard_link(&src, at))?;
     }
-    // Both names have the same attributes, so that in check mode those of the source tell.
-    task.settle(if task.cx.check { &src } else { path }, &mut done)?;
+    task.settle(path, &mut done)?;
     Ok(done)
 }
 
 /// Puts a link in place in one step, whatever is there.
 fn put(task: &Task<'_>, make: &dyn Fn(&Path) -> std::io::Result<()>) -> Result<(), Error> {
-    let path = &task.path;
+    let (path, fs) = (&task.path, task.cx.fs());
     if task.prev == "absent" {
         return make(path).map_err(Error::io("create", path));
     }
     let temp = temp_name(parent(path));
     make(&temp).map_err(Error::io("create", path))?;
     if task.prev == "directory" {
-        fs::remove_dir(path).map_err(Error::io("replace", path)).inspect_err(|_| drop(fs::remove_file(&temp)))?;
+        fs.remove_dir(path).map_err(Error::io("replace", path)).inspect_err(|_| drop(fs.remove_file(&temp)))?;
     }
-    fs::rename(&temp, path).map_err(Error::io("replace", path)).inspect_err(|_| drop(fs::remove_file(&temp)))?;
-    sync_dir(parent(path))
+    fs.rename(&temp, path).map_err(Error::io("replace", path)).inspect_err(|_| drop(fs.remove_file(&temp)))?;
+    if task.cx.checks() { Ok(()) } else { sync_dir(parent(path)) }
 }

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
-
-use crate::{Args, Context, Error};
+use crate::{Args, Context, Error, view::Time};
 
 /// Which of the two times become now.
 pub(super) struct Times {
@@ -24,12 +22,9 @@ impl Times {
         if !self.accessed && !self.changed {
             return Ok(false);
         }
-        if !cx.check {
-            let time = |now| Timespec { tv_sec: 0, tv_nsec: if now { UTIME_NOW } else { UTIME_OMIT } };
-            let times = Timestamps { last_access: time(self.accessed), last_modification: time(self.changed) };
-            utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)
-                .map_err(|errno| Error::io("change the times of", path)(errno.into()))?;
-        }
+        let time = |now| if now { Time::Now } else { Time::Kept };
+        let set = cx.fs().set_times(path, time(self.accessed), time(self.changed));
+        set.map_err(Error::io("change the times of", path))?;
         Ok(true)
     }
 }

@@ -1,9 +1,7 @@
 //! The conditions that an entry must meet.
 
 use std::{
-    fs::File,
     io::{BufRead, BufReader, Read},
-    os::unix::fs::MetadataExt,
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -82,7 +80,7 @@ impl Filter {
         };
         let named = self.patterns.is_empty() || self.patterns.iter().any(|name| name.is_match(&entry.name));
         let excluded = self.excludes.iter().any(|name| name.is_match(&entry.name));
-        let sized = !meta.is_file() || self.size.is_none_or(|size| beyond(meta.size() as f64, size));
+        let sized = !meta.is_file() || self.size.is_none_or(|size| beyond(meta.len as f64, size));
         let fits = kind && named && !excluded && sized && self.aged(entry) && self.permitted(entry);
         match &self.contains {
             Some(pattern) if fits && self.kind == "file" => self.holds(&entry.path, pattern, cx),
@@ -94,21 +92,21 @@ impl Filter {
         let Some((age, stamp)) = &self.age else { return true };
         let meta = &entry.meta;
         let (seconds, nanos) = match stamp.as_str() {
-            "atime" => (meta.atime(), meta.atime_nsec()),
-            "ctime" => (meta.ctime(), meta.ctime_nsec()),
-            _ => (meta.mtime(), meta.mtime_nsec()),
+            "atime" => meta.accessed,
+            "ctime" => meta.noted,
+            _ => meta.changed,
         };
         beyond(self.now - (seconds as f64 + nanos as f64 / 1e9), *age)
     }
 
     fn permitted(&self, entry: &Entry) -> bool {
-        let bits = entry.meta.mode() & 0o7777;
+        let bits = entry.meta.mode & 0o7777;
         self.mode.is_none_or(|(mode, exact)| if exact { bits == mode } else { bits & mode != 0 })
     }
 
     /// Whether the content matches. A file that cannot be read does not, as with Ansible.
     fn holds(&self, path: &Path, pattern: &Pattern, cx: &Context<'_>) -> Result<bool, Error> {
-        let Ok(file) = File::open(path) else { return Ok(false) };
+        let Ok(file) = cx.fs().open(path) else { return Ok(false) };
         let (mut reader, mut text) = (BufReader::new(file), Vec::new());
         if self.whole {
             let read = reader.take(WHOLE).read_to_end(&mut text);

@@ -1,21 +1,19 @@
 //! Going through folders, level by level on the heap: a tree may be deeper than a thread's stack is.
 
 use std::{
-    fs::{self, Metadata},
     io,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use serde_json::{Map, Value};
 
-use crate::{Args, Context, Error};
+use crate::{Args, Context, Error, view::Meta};
 
 /// Something in a folder.
 pub(super) struct Entry {
     pub(super) path: PathBuf,
     pub(super) name: String,
-    pub(super) meta: Metadata,
+    pub(super) meta: Meta,
 }
 
 /// A walk through one folder after the other.
@@ -59,7 +57,7 @@ impl<'a> Walk<'a> {
 
     /// Tells of everything in a folder, and then of what is in each folder in it. False if it is none.
     pub(super) fn folder(&mut self, path: &Path, look: Look<'_>) -> Result<bool, Error> {
-        if !path.is_dir() {
+        if !self.cx.fs().is_dir(path) {
             self.skip(path, format!("'{}' is not a directory", path.display()));
             return Ok(false);
         }
@@ -78,18 +76,19 @@ impl<'a> Walk<'a> {
     fn level(&mut self, level: Level, look: Look<'_>) -> Result<Option<Vec<Level>>, Error> {
         self.cx.alive()?;
         let (mut files, mut dirs) = (Vec::new(), Vec::new());
-        let (meta, entries) =
-            match fs::metadata(&level.path).and_then(|meta| Ok((meta, fs::read_dir(&level.path)?))) {
+        let fs = self.cx.fs();
+        let (meta, names) =
+            match fs.metadata(&level.path).and_then(|meta| Ok((meta, fs.names(&level.path)?))) {
                 Ok(found) => found,
                 Err(error) => return self.refused(&level.path, error).map(|()| Some(Vec::new())),
             };
-        let id = (meta.dev(), meta.ino());
+        let id = meta.id();
         if level.above.contains(&id) {
             return Ok(Some(Vec::new()));
         }
-        for entry in entries {
-            let path = entry.map_err(Error::io("list", &level.path))?.path();
-            if path.is_dir() { &mut dirs } else { &mut files }.push(path);
+        for name in names {
+            let path = level.path.join(name);
+            if fs.is_dir(&path) { &mut dirs } else { &mut files }.push(path);
         }
         files.sort_unstable();
         dirs.sort_unstable();
@@ -103,7 +102,7 @@ impl<'a> Walk<'a> {
             }
         }
         let above = [level.above, vec![id]].concat();
-        let enter = |path: &PathBuf| self.follow || !path.is_symlink();
+        let enter = |path: &PathBuf| self.follow || !fs.is_symlink(path);
         let below = dirs.into_iter().filter(enter);
         Ok(Some(below.map(|path| Level { path, depth: level.depth + 1, above: above.clone() }).collect()))
     }
@@ -113,7 +112,7 @@ impl<'a> Walk<'a> {
         if name.starts_with('.') && !self.hidden {
             return Ok(true);
         }
-        match fs::symlink_metadata(path) {
+        match self.cx.fs().symlink_metadata(path) {
             Ok(meta) => look(&Entry { path: path.to_owned(), name, meta }),
             Err(error) => {
                 self.skip(path, error.to_string());

@@ -1,13 +1,10 @@
 //! Doing what was planned.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read},
-    os::unix::fs::symlink,
     path::Path,
 };
-
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_OMIT, utimensat};
 
 use super::plan::{Item, Plan, guard};
 use crate::{
@@ -16,9 +13,10 @@ use crate::{
         attrs::Want,
         mode::Mode,
         path::{make_dirs, parent},
-        replace::{Perms, Replace, temp_name},
+        replace::{Fresh, Perms, Replace, temp_name},
     },
     pack::{Kind, Member, Pack},
+    view::Time,
 };
 
 /// Unpacks what differs. Each file is wholly the old one or wholly the new one at every moment; a run that is
@@ -29,7 +27,7 @@ pub(super) fn run(pack: &mut Pack<'_>, dest: &Path, plan: &Plan, cx: &Context<'_
     }
     pack.each(&mut |member, content| {
         let Some(item) = plan.of(member)? else { return Ok(()) };
-        guard(dest, &member.path)?;
+        guard(dest, &member.path, cx)?;
         put(item, content, dest, cx)
     })?;
     // A folder may forbid to write in it, and its time changes with what is put in it: so they come last.
@@ -37,13 +35,13 @@ pub(super) fn run(pack: &mut Pack<'_>, dest: &Path, plan: &Plan, cx: &Context<'_
         let path = dest.join(&item.member.path);
         item.want.settle(&path, cx)?;
         if item.body {
-            stamp(&path, &item.member)?;
+            stamp(&path, &item.member, cx)?;
         }
     }
     for (path, want) in &plan.tops {
         want.settle(path, cx)?;
     }
-    flush(dest)
+    if cx.checks() { Ok(()) } else { flush(dest) }
 }
 
 fn put(item: &Item, content: &mut dyn Read, dest: &Path, cx: &Context<'_>) -> Result<(), Error> {
@@ -59,20 +57,20 @@ fn put(item: &Item, content: &mut dyn Read, dest: &Path, cx: &Context<'_>) -> Re
         }
         Kind::Dir => return Ok(()),
         Kind::File if item.body => return file(item, content, &path, cx),
-        Kind::Link(target) if item.body => link(&path, &|at| symlink(target, at))?,
+        Kind::Link(target) if item.body => link(&path, &|at| cx.fs().symlink(target, at), cx)?,
         Kind::Hard(target) => {
-            guard(dest, target)?;
+            guard(dest, target, cx)?;
             let target = dest.join(target);
-            if !fs::symlink_metadata(&target).is_ok_and(|meta| meta.is_file()) {
+            if !cx.fs().symlink_metadata(&target).is_ok_and(|meta| meta.is_file()) {
                 let why = format!("{:?} in the archive links to what is no file", member.name);
                 return Err(Error::Failed(why));
             }
-            return link(&path, &|at| fs::hard_link(&target, at));
+            return link(&path, &|at| cx.fs().hard_link(&target, at), cx);
         }
         Kind::File | Kind::Link(_) => {}
     }
     item.want.settle(&path, cx)?;
-    if item.time { stamp(&path, member) } else { Ok(()) }
+    if item.time { stamp(&path, member, cx) } else { Ok(()) }
 }
 
 fn file(item: &Item, content: &mut dyn Read, path: &Path, cx: &Context<'_>) -> Result<(), Error> {
@@ -82,26 +80,24 @@ fn file(item: &Item, content: &mut dyn Read, path: &Path, cx: &Context<'_>) -> R
         _ => 0o600,
     };
     let perms = Perms { mode, must: (item.want.uid, item.want.gid), may: (None, None) };
-    let job = Replace { dest: path, perms, sync: false, accept: &|temp| stamp(temp, member) };
-    job.run(&mut Exact { content, left: member.size }, cx).map(drop)
+    let accept = |temp: &Path| stamp(temp, member, cx);
+    let job = Replace { dest: path, perms, sync: false, accept: &accept };
+    job.run(Fresh::Read(&mut Exact { content, left: member.size }), cx).map(drop)
 }
 
 /// Puts a link in place in one step, whatever was there.
-fn link(path: &Path, make: &dyn Fn(&Path) -> io::Result<()>) -> Result<(), Error> {
+fn link(path: &Path, make: &dyn Fn(&Path) -> io::Result<()>, cx: &Context<'_>) -> Result<(), Error> {
+    let fs = cx.fs();
     let temp = temp_name(parent(path));
     make(&temp).map_err(Error::io("create", path))?;
-    fs::rename(&temp, path).map_err(Error::io("replace", path)).inspect_err(|_| drop(fs::remove_file(&temp)))
+    fs.rename(&temp, path).map_err(Error::io("replace", path)).inspect_err(|_| drop(fs.remove_file(&temp)))
 }
 
 /// Sets the time of change to that of the member.
-fn stamp(path: &Path, member: &Member) -> Result<(), Error> {
+fn stamp(path: &Path, member: &Member, cx: &Context<'_>) -> Result<(), Error> {
     let Some(mtime) = member.mtime else { return Ok(()) };
-    let times = Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-        last_modification: Timespec { tv_sec: mtime, tv_nsec: 0 },
-    };
-    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)
-        .map_err(|errno| Error::io("change the times of", path)(errno.into()))
+    let set = cx.fs().set_times(path, Time::Kept, Time::At(mtime, 0));
+    set.map_err(Error::io("change the times of", path))
 }
 
 /// Makes all of it survive a power cut at once: to wait for the disk at every file would take far longer.

@@ -2,9 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    fs::{self, File, Metadata},
     io::{self, Read},
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -13,6 +11,7 @@ use crate::{
     Context, Error,
     fsops::attrs::{Attrs, Want},
     pack::{Kind, Member, Pack},
+    view::Meta,
 };
 
 /// A member, and how what is there differs from it.
@@ -77,7 +76,7 @@ impl Plan {
         }
         plan.tree()?;
         plan.names_of_new_files();
-        plan.tops(dest, wanted);
+        plan.tops(dest, wanted, cx);
         Ok(plan)
     }
 
@@ -157,7 +156,7 @@ impl Plan {
     }
 
     /// Finds the folders at the top that have no member of their own.
-    fn tops(&mut self, dest: &Path, wanted: &Wanted) {
+    fn tops(&mut self, dest: &Path, wanted: &Wanted, cx: &Context<'_>) {
         if wanted.asked.is_empty() {
             return;
         }
@@ -166,7 +165,7 @@ impl Plan {
             self.by_path.keys().filter_map(top).filter(|top| !self.by_path.contains_key(top)).collect();
         for top in tops {
             let path = dest.join(top);
-            if let Ok(meta) = fs::symlink_metadata(&path) {
+            if let Ok(meta) = cx.fs().symlink_metadata(&path) {
                 let now = Attrs::from(&meta);
                 self.tops_differ |= wanted.asked.over(now) != now;
             }
@@ -187,10 +186,10 @@ impl Item {
 }
 
 /// Refuses to go through links, which could lead anywhere: every folder above a path has to be one.
-pub(super) fn guard(dest: &Path, path: &Path) -> Result<(), Error> {
+pub(super) fn guard(dest: &Path, path: &Path, cx: &Context<'_>) -> Result<(), Error> {
     for above in path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()) {
         let above = dest.join(above);
-        if fs::symlink_metadata(&above).is_ok_and(|meta| !meta.is_dir()) {
+        if cx.fs().symlink_metadata(&above).is_ok_and(|meta| !meta.is_dir()) {
             let why =
                 format!("{} is no folder, refusing to unpack into what it may lead to", above.display());
             return Err(Error::Failed(why));
@@ -207,9 +206,9 @@ fn look(
     wanted: &Wanted,
     cx: &Context<'_>,
 ) -> Result<Item, Error> {
-    guard(dest, &member.path)?;
+    guard(dest, &member.path, cx)?;
     let path = dest.join(&member.path);
-    let meta = match fs::symlink_metadata(&path) {
+    let meta = match cx.fs().symlink_metadata(&path) {
         Ok(meta) => Some(meta),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(Error::io("look at", path)(error)),
@@ -228,17 +227,17 @@ fn look(
     }
     match &member.kind {
         Kind::File if meta.is_file() => {
-            if wanted.keep_newer && member.mtime.is_some_and(|mtime| meta.mtime() > mtime) {
+            if wanted.keep_newer && member.mtime.is_some_and(|mtime| meta.changed.0 > mtime) {
                 return Ok(item);
             }
-            item.time = member.mtime.is_some_and(|mtime| meta.mtime() != mtime);
-            item.body = meta.len() != member.size || !same(content, &path, cx)?;
+            item.time = member.mtime.is_some_and(|mtime| meta.changed.0 != mtime);
+            item.body = meta.len != member.size || !same(content, &path, cx)?;
         }
         Kind::File => item.body = true,
         Kind::Dir => {}
-        Kind::Link(target) => item.body = fs::read_link(&path).ok().as_ref() != Some(target),
+        Kind::Link(target) => item.body = cx.fs().read_link(&path).ok().as_ref() != Some(target),
         Kind::Hard(target) => {
-            item.body = !is_same(&meta, &dest.join(target));
+            item.body = !is_same(&meta, &dest.join(target), cx);
             return Ok(item);
         }
     }
@@ -246,13 +245,13 @@ fn look(
     Ok(item)
 }
 
-fn is_same(meta: &Metadata, other: &Path) -> bool {
-    fs::symlink_metadata(other).is_ok_and(|other| (other.dev(), other.ino()) == (meta.dev(), meta.ino()))
+fn is_same(meta: &Meta, other: &Path, cx: &Context<'_>) -> bool {
+    cx.fs().symlink_metadata(other).is_ok_and(|other| other.id() == meta.id())
 }
 
 /// Whether a file has this content. Both are of the same length.
 fn same(content: &mut dyn Read, path: &Path, cx: &Context<'_>) -> Result<bool, Error> {
-    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let mut file = cx.fs().open(path).map_err(Error::io("read", path))?;
     let (mut ours, mut theirs) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         cx.alive()?;

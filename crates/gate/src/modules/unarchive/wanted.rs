@@ -3,7 +3,7 @@
 use rustix::process::geteuid;
 
 use crate::{
-    Args, Error,
+    Args, Context, Error,
     fsops::{
         attrs::{Attrs, Want},
         mode::{Mode, umask},
@@ -22,9 +22,9 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn read(args: &Args, format: Format) -> Result<Self, Error> {
+    pub(super) fn read(args: &Args, format: Format, cx: &Context<'_>) -> Result<Self, Error> {
         Ok(Self {
-            asked: Want::read(args, "mode")?,
+            asked: Want::read(args, "mode", cx)?,
             root: geteuid().is_root(),
             umask: umask(),
             tar: format != Format::Zip,

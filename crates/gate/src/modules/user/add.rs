@@ -57,9 +57,9 @@ pub(super) fn tool(account: &Account<'_>) -> Result<Tool, Error> {
     Ok(Tool::new("useradd").args(words))
 }
 
-/// Fails where there is no such group. A check run passes: an earlier step may be about to make it.
+/// Fails where there is no such group.
 pub(super) fn exists(group: &str, account: &Account<'_>) -> Result<(), Error> {
-    if account.cx.check || accounts::group_or_gid(group, account.cx)?.is_some() {
+    if accounts::group_or_gid(group, account.cx)?.is_some() {
         return Ok(());
     }
     Err(Error::Failed(format!("Group {group} does not exist")))

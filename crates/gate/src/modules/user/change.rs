@@ -39,8 +39,7 @@ pub(super) fn plan(account: &Account<'_>, user: &accounts::User) -> Result<Plan,
         match accounts::group_or_gid(name, account.cx)? {
             Some(group) if group.gid == user.gid => {}
             Some(group) => plan.set("-g", group.gid.to_string()),
-            // Only in a check run: an earlier step would have made it.
-            None => plan.set("-g", name),
+            None => {}
         }
     }
     if args.has("groups") {
@@ -56,14 +55,14 @@ pub(super) fn plan(account: &Account<'_>, user: &accounts::User) -> Result<Plan,
             }
         }
     }
-    kept(&mut plan, args, accounts::shadow(&user.name).as_ref());
+    kept(&mut plan, args, accounts::shadow(&user.name, account.cx).as_ref());
     Ok(plan)
 }
 
 /// Membership in other groups.
 fn groups(plan: &mut Plan, account: &Account<'_>) -> Result<(), Error> {
     let args = account.args;
-    let now: BTreeSet<String> = accounts::memberships(account.name)?.into_iter().collect();
+    let now: BTreeSet<String> = accounts::memberships(account.name, account.cx)?.into_iter().collect();
     let mut wanted = BTreeSet::new();
     for name in args.strs("groups").into_iter().filter(|name| !name.is_empty()) {
         exists(name, account)?;

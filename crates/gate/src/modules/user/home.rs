@@ -1,62 +1,71 @@
 //! Home folders that the host's own tools did not make.
 
-use std::{
-    fs, io,
-    os::unix::fs::{PermissionsExt, lchown, symlink},
-    path::Path,
-};
+use std::{io, path::Path};
 
-use crate::{Error, accounts::User};
+use crate::{
+    Context, Error,
+    accounts::User,
+    fsops::{
+        attrs::Want,
+        install::{Content, Install},
+        mode::Mode,
+        path::make_dirs,
+    },
+};
 
 /// What a home folder begins with.
 const SKELETON: &str = "/etc/skel";
 
 /// Makes the folders above a home folder, which belong to root.
-pub(super) fn parents(home: &Path) -> Result<(), Error> {
+pub(super) fn parents(home: &Path, cx: &Context<'_>) -> Result<(), Error> {
     match home.parent() {
-        Some(parent) if !parent.is_dir() => fs::create_dir_all(parent).map_err(Error::io("make", parent)),
+        Some(parent) if !cx.fs().is_dir(parent) => make_dirs(parent, &Want::default(), cx).map(drop),
         _ => Ok(()),
     }
 }
 
 /// Makes the home folder of a user that is there already.
-pub(super) fn make(home: &Path, user: &User, skeleton: Option<&str>) -> Result<(), Error> {
-    parents(home)?;
-    fs::create_dir(home).map_err(Error::io("make", home))?;
+pub(in crate::modules) fn make(home: &Path, user: &User, skeleton: Option<&str>, cx: &Context<'_>) -> Result<(), Error> {
+    let fs = cx.fs();
+    parents(home, cx)?;
+    fs.create_dir(home, 0o777).map_err(Error::io("make", home))?;
     let skeleton = Path::new(skeleton.unwrap_or(SKELETON));
-    if skeleton.is_dir() {
-        fill(skeleton, home, user)?;
+    if fs.is_dir(skeleton) {
+        fill(skeleton, home, user, cx)?;
     }
-    let mode = fs::Permissions::from_mode(mode(&fs::read_to_string("/etc/login.defs").unwrap_or_default()));
-    fs::set_permissions(home, mode).map_err(Error::io("change", home))?;
-    own(home, user)
+    let settings = fs.read(Path::new("/etc/login.defs")).unwrap_or_default();
+    let mode = mode(&String::from_utf8_lossy(&settings));
+    fs.set_mode(home, mode).map_err(Error::io("change", home))?;
+    own(home, user, cx)
 }
 
 /// Copies what lies in a folder, for the user.
-fn fill(from: &Path, to: &Path, user: &User) -> Result<(), Error> {
-    for entry in fs::read_dir(from).map_err(Error::io("read", from))? {
-        let entry = entry.map_err(Error::io("read", from))?;
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        let kind = entry.file_type().map_err(Error::io("read", &from))?;
-        let copied: io::Result<()> = if kind.is_symlink() {
-            fs::read_link(&from).and_then(|target| symlink(target, &to))
-        } else if kind.is_dir() {
-            let made = fs::create_dir(&to).and_then(|()| fs::metadata(&from));
-            made.and_then(|meta| fs::set_permissions(&to, meta.permissions()))
+fn fill(from: &Path, to: &Path, user: &User, cx: &Context<'_>) -> Result<(), Error> {
+    let fs = cx.fs();
+    for name in fs.names(from).map_err(Error::io("read", from))? {
+        let (from, to) = (from.join(&name), to.join(name));
+        let meta = fs.symlink_metadata(&from).map_err(Error::io("read", &from))?;
+        let mode = meta.mode & 0o7777;
+        let copied: io::Result<()> = if meta.is_symlink() {
+            fs.read_link(&from).and_then(|target| fs.symlink(&target, &to))
+        } else if meta.is_dir() {
+            fs.create_dir(&to, 0o777).and_then(|()| fs.set_mode(&to, mode))
         } else {
-            fs::copy(&from, &to).map(drop)
+            let want = Want { mode: Some(Mode::Bits(mode)), ..Want::default() };
+            Install::new(want, cx).put(Content::File(&from), &to)?;
+            Ok(())
         };
         copied.map_err(Error::io("make", &to))?;
-        if kind.is_dir() {
-            fill(&from, &to, user)?;
+        if meta.is_dir() {
+            fill(&from, &to, user, cx)?;
         }
-        own(&to, user)?;
+        own(&to, user, cx)?;
     }
     Ok(())
 }
 
-fn own(path: &Path, user: &User) -> Result<(), Error> {
-    lchown(path, Some(user.uid), Some(user.gid)).map_err(Error::io("change the owner of", path))
+fn own(path: &Path, user: &User, cx: &Context<'_>) -> Result<(), Error> {
+    cx.fs().set_owner(path, Some(user.uid), Some(user.gid)).map_err(Error::io("change the owner of", path))
 }
 
 /// The permissions of home folders by the host's settings: `HOME_MODE`, or else what `UMASK` leaves.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::Account;
-use crate::{Error, Reply, accounts::User, tool::Tool};
+use crate::{Context, Error, Forecast, Reply, accounts::User, tool::Tool};
 
 /// Gives `ssh-keygen` the passphrase: it asks a program for it, which takes it from the environment.
 const ASKED: &str = "#!/bin/sh\nprintf '%s\\n' \"$WINDLASS_PASSPHRASE\"\n";
@@ -20,7 +20,7 @@ pub(super) fn make(account: &Account<'_>, mut reply: Reply, user: &User) -> Resu
     let file = args.path("ssh_key_file").map_or_else(|| format!(".ssh/id_{kind}"), str::to_owned);
     let file = Path::new(&user.home).join(file);
     let public = beside(&file, ".pub");
-    let there = [&file, &public].into_iter().find(|file| file.exists());
+    let there = [&file, &public].into_iter().find(|file| account.cx.fs().exists(file));
     match there {
         Some(found) if !args.bool("force") => {
             let why = format!("Found existing ssh key file \"{}\", no force, so skipping ssh-keygen", found.display());
@@ -32,17 +32,43 @@ pub(super) fn make(account: &Account<'_>, mut reply: Reply, user: &User) -> Resu
         }
         _ => {
             reply.changed = true;
-            if !account.cx.check {
-                generate(account, &file, &public, user)?;
+            match account.cx.check {
+                Some(forecast) => foresee(forecast, &file, &public, user, account.cx)?,
+                None => generate(account, &file, &public, user)?,
             }
         }
     }
-    if file.exists() {
+    if !account.cx.checks() && file.exists() {
         let said = Tool::new("ssh-keygen").args(["-l", "-f"]).arg(file.to_string_lossy()).run(account.cx)?;
         reply = reply.with("ssh_fingerprint", said.why());
     }
-    let public = fs::read_to_string(&public).ok().map(|text| text.trim().to_owned());
+    let public = account.cx.fs().read(&public).ok();
+    let public = public.map(|text| String::from_utf8_lossy(&text).trim().to_owned());
     Ok(reply.with("ssh_key_file", file.to_string_lossy()).with("ssh_public_key", public))
+}
+
+/// Two files with what nobody knows before it is made.
+fn foresee(
+    forecast: &Forecast,
+    file: &Path,
+    public: &Path,
+    user: &User,
+    cx: &Context<'_>,
+) -> Result<(), Error> {
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    let mut made: Vec<&Path> = Vec::new();
+    if !cx.fs().is_dir(folder) {
+        cx.fs().create_dir(folder, 0o700).map_err(Error::io("make", folder))?;
+        made.push(folder);
+    }
+    for (path, mode) in [(file, 0o600), (public, 0o644)] {
+        // One that is replaced has to make room first.
+        let _ = cx.fs().remove_file(path);
+        forecast.create_unknown(path, mode).map_err(Error::io("make", path))?;
+        made.push(path);
+    }
+    let own = |path: &&Path| cx.fs().set_owner(path, Some(user.uid), Some(user.gid));
+    made.iter().try_for_each(|path| own(path).map_err(Error::io("change the owner of", *path)))
 }
 
 fn generate(account: &Account<'_>, file: &Path, public: &Path, user: &User) -> Result<(), Error> {

@@ -45,8 +45,11 @@ pub(super) fn bare(password: &str) -> &str {
 /// Sets the password.
 pub(super) fn set(account: &Account<'_>, reply: Reply) -> Result<Reply, Error> {
     let lock = if account.args.bool("password_lock") { "!" } else { "" };
-    if !account.cx.check {
-        let line = format!("{}:{lock}{}\n", account.name, account.args.str("password"));
+    let hash = format!("{lock}{}", account.args.str("password"));
+    if account.cx.checks() {
+        accounts::foresee_password(account.name, &hash, account.cx)?;
+    } else {
+        let line = format!("{}:{hash}\n", account.name);
         let said = Tool::new("chpasswd").arg("-e").stdin(line).run(account.cx)?;
         if !said.ok() {
             return Ok(account.failed(&said));
@@ -57,7 +60,7 @@ pub(super) fn set(account: &Account<'_>, reply: Reply) -> Result<Reply, Error> {
 
 /// How long a password is good for.
 pub(super) fn times(account: &Account<'_>, mut reply: Reply) -> Result<Reply, Error> {
-    let shadow = accounts::shadow(account.name);
+    let shadow = accounts::shadow(account.name, account.cx);
     let mut words = Vec::new();
     let now = |read: fn(&accounts::Shadow) -> i64| shadow.as_ref().map(read);
     for (param, flag, now) in [
