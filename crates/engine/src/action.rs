@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use windlass_model::{At, Become, BlobId, Code, Failure, RunId, StepId, TaskId, Usage};
 
 use crate::cleanup::CleanupStack;
+use crate::memory::RunMemory;
 use crate::progress::Progress;
 use crate::secret::{Secret, Secrets};
 use crate::state::StateView;
@@ -200,6 +201,8 @@ pub struct StepContext {
     /// What is taken back when the run ends. What has to be taken back even after a crash is registered as
     /// data, and made only when that is done.
     pub cleanup: CleanupStack,
+    /// What steps of the run know of each other beside their results.
+    pub memory: RunMemory,
 }
 
 /// Where a step is done, and as whom.

@@ -26,6 +26,7 @@ mod blob;
 mod chosen;
 pub mod executor;
 mod failure;
+mod foresight;
 pub mod inventory;
 mod jinja;
 mod local;
@@ -40,6 +41,7 @@ use windlass_engine::{Action, StepCompiler};
 
 pub use action::ModuleAction;
 pub use chosen::Chosen;
+pub use foresight::Foresight;
 pub use local::{CAPTURE, LocalRunner, Surroundings, THREADS};
 pub use reach::Reach;
 pub use words::ModuleWords;

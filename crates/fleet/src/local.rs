@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use windlass_gate::{Args, Cancel, Context, Module, Progress, Reply, Silent, find};
 use windlass_model::{Code, Failure};
 
-use crate::failure;
+use crate::{Foresight, failure};
 
 /// How many modules of one runner work at once; the others wait in the order in which they came.
 ///
@@ -36,6 +36,8 @@ pub struct LocalRunner {
 pub struct Surroundings {
     /// Say what would happen, and change nothing.
     pub check: bool,
+    /// What was foreseen so far in check mode: modules that share it see what those before would have made.
+    pub foresight: Arc<Foresight>,
     /// Report differences.
     pub diff: bool,
     /// Relative paths are relative to this, and commands start in it.
@@ -57,6 +59,7 @@ impl Surroundings {
     pub fn new(root: impl Into<Arc<Path>>) -> Self {
         Self {
             check: false,
+            foresight: Arc::default(),
             diff: false,
             root: root.into(),
             environment: BTreeMap::new(),
@@ -69,7 +72,7 @@ impl Surroundings {
 
     fn context<'a>(&'a self, cancel: &'a Cancel) -> Context<'a> {
         Context {
-            check: self.check,
+            check: self.check.then(|| self.foresight.here()),
             diff: self.diff,
             cwd: &self.root,
             env: &self.environment,
@@ -151,7 +154,7 @@ impl LocalRunner {
 /// Checks the parameters and runs the module on this thread.
 pub(crate) fn call(module: &'static dyn Module, params: Value, cx: &Context<'_>) -> Result<Reply, Failure> {
     let args = Args::check(module.spec(), params).map_err(|problems| failure::params(&problems))?;
-    module.run(&args, cx).map_err(failure::error)
+    windlass_gate::run(module, &args, cx).map_err(failure::error)
 }
 
 /// Ends the module when nobody waits for it any more.

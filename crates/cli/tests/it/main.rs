@@ -14,6 +14,7 @@ mod e2e_signals;
 mod e2e_support;
 mod e2e_sweeps;
 mod fleet;
+mod foreseen;
 mod hosts;
 mod inventory;
 mod lookups;

@@ -38,6 +38,7 @@ pub(crate) struct Surroundings {
     pub blobs: Arc<dyn Blobs>,
     pub cleanup: CleanupStack,
     pub values: Values,
+    pub(crate) memory: crate::RunMemory,
 }
 
 impl Surroundings {
@@ -74,6 +75,7 @@ impl Surroundings {
             state: StateView::new(self.values.clone(), start.scopes),
             blobs: if start.no_log { Arc::new(Unkept(self.blobs.clone())) } else { self.blobs.clone() },
             cleanup: self.cleanup.clone(),
+            memory: self.memory.clone(),
         }
     }
 }

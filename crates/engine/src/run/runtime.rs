@@ -26,6 +26,7 @@ use crate::backend::{Backend, Backends, Compiled};
 use crate::cleanup::{CleanupHandler, CleanupHandlers, CleanupStack};
 use crate::compile::{StepCompiler, Words};
 use crate::dispatch::{Config, Dispatcher};
+use crate::memory::RunMemory;
 use crate::outside::Planned;
 use crate::secret::Secrets;
 use crate::state::Values;
@@ -361,6 +362,7 @@ impl Runtime {
 
     fn launch(&self, launch: Launch, mut options: RunOptions) -> Result<Run, Error> {
         let Launch { id, state, meta, root, mode, lease, undo } = launch;
+        let resumed = state.seq > 0;
         let plan = state.plan().clone();
         let values = Values::default();
         let redactor = Arc::new(options.secrets.redactor());
@@ -414,6 +416,7 @@ impl Runtime {
             cleanup: cleanup.clone(),
             blobs,
             values,
+            memory: RunMemory::new(resumed),
         });
         let bank = Bank::new(self.ledgers(), self.store(), id.clone(), sender.clone());
         let driver = Driver {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use windlass_engine::{Action, Output, StepContext, Tell};
+use windlass_engine::{Action, Output, StepContext, Target, Tell};
 use windlass_gate::{Module, Reply, find};
 use windlass_model::{At, Code, Failure};
 
 use super::{Listener, long, output};
+use crate::Foresight;
 use crate::failure;
 use crate::local::Surroundings;
 use crate::reach::{Lost, Reach};
@@ -28,7 +29,7 @@ pub(super) async fn run(
     let seen = Seen::of(module, &step);
     let around = around(&step);
     let (run, target, cancel) = (step.run.clone(), step.target.clone(), step.cancel.clone());
-    let request = prepare(module, step).await?;
+    let request = prepare(module, step).await?.doubting(&around, &target);
     let runner = match reach.runner(&run, &target, &cancel).await {
         Ok(runner) => runner,
         Err(lost) => return unreached(lost),
@@ -48,7 +49,9 @@ pub(super) async fn run_all(reach: &Reach, steps: Vec<(Arc<dyn Action>, StepCont
         let prepared = match find(action.name()) {
             Some(module) => {
                 let (kept, around) = (Seen::of(module, &step), around(&step));
-                prepare(module, step).await.map(|request| (request.around(&around), kept))
+                let target = step.target.clone();
+                let request = prepare(module, step).await;
+                request.map(|request| (request.around(&around).doubting(&around, &target), kept))
             }
             None => Err(Failure::new(Code::UnknownModule, format!("there is no module {}", action.name()))),
         };
@@ -138,6 +141,7 @@ fn around(step: &StepContext) -> Surroundings {
     let limit = step.limit.map(|limit| Instant::now() + limit);
     Surroundings {
         check: step.mode.check,
+        foresight: Foresight::of(&step.memory),
         diff: step.mode.diff,
         root: step.root.clone(),
         environment: step.environment.clone(),
@@ -150,6 +154,8 @@ fn around(step: &StepContext) -> Surroundings {
 
 /// What a reply becomes a result with.
 struct Seen {
+    /// What is foreseen in check mode, and for whom.
+    foreseen: Option<(Arc<Foresight>, Target)>,
     module: &'static dyn Module,
     scope: windlass_expr::Value,
     blobs: Arc<dyn windlass_engine::Blobs>,
@@ -157,13 +163,17 @@ struct Seen {
 
 impl Seen {
     fn of(module: &'static dyn Module, step: &StepContext) -> Self {
-        Self { module, scope: step.scope.clone(), blobs: step.blobs.clone() }
+        let foreseen = step.mode.check.then(|| (Foresight::of(&step.memory), step.target.clone()));
+        Self { foreseen, module, scope: step.scope.clone(), blobs: step.blobs.clone() }
     }
 
     fn output(&self, reply: Result<Reply, Failure>) -> Result<Output, Failure> {
         match reply {
             Err(error) if error.code == Code::GateLost => Ok(unreachable(error)),
             reply => {
+                if let (Some((foresight, target)), Ok(reply)) = (&self.foreseen, &reply) {
+                    foresight.note(target, reply);
+                }
                 let reply = reply.map(|reply| long::shorten(reply, &self.scope, &*self.blobs));
                 output::of(self.module.spec(), reply)
             }

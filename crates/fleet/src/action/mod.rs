@@ -19,9 +19,10 @@ use windlass_engine::{
     Action, ActionFuture, AllFuture, BeforeFuture, Blobs, Call, Effect, Output, Progress as Live,
     StepContext, Stream, Target, Tell,
 };
-use windlass_gate::{Cancel, Context, Module, Progress, Reply, Silent};
+use windlass_gate::{Cancel, Context, Forecast, Module, Progress, Reply, Silent};
 use windlass_model::Failure;
 
+use crate::Foresight;
 use crate::local::{CAPTURE, LocalRunner, Surroundings, call};
 use crate::reach::{Reach, becomes};
 
@@ -110,8 +111,10 @@ impl Action for ModuleAction {
         Box::pin(async move {
             let module = self.module;
             let work = Work { input: step.input, scope: step.scope, blobs: step.blobs };
+            let foresight = Foresight::of(&step.memory);
             let around = Surroundings {
                 check: step.mode.check,
+                foresight: foresight.clone(),
                 diff: step.mode.diff,
                 root: step.root,
                 environment: step.environment,
@@ -125,6 +128,9 @@ impl Action for ModuleAction {
                 perform(module, work, cx).map(|reply| long::shorten(reply, &scope, &*blobs))
             });
             let reply = reply.await;
+            if let (Ok(reply), true) = (&reply, step.mode.check) {
+                foresight.note(&step.target, reply);
+            }
             output::of(module.spec(), reply)
         })
     }
@@ -166,7 +172,7 @@ pub(crate) fn rendered(
 /// A context for work that has no use for most of it.
 fn bare_context<'a>(cwd: &'a Path, env: &'a BTreeMap<String, String>, cancel: &'a Cancel) -> Context<'a> {
     Context {
-        check: false,
+        check: None,
         diff: false,
         cwd,
         env,
@@ -208,7 +214,8 @@ fn compute(
         _ => input,
     };
     let (env, cancel) = (BTreeMap::new(), Cancel::new());
-    let cx = Context { check, ..bare_context(Path::new("/"), &env, &cancel) };
+    let forecast = Forecast::new();
+    let cx = Context { check: check.then_some(&forecast), ..bare_context(Path::new("/"), &env, &cancel) };
     call(module, input, &cx)
 }
 

@@ -19,7 +19,8 @@ pub(super) async fn before(action: &ModuleAction, step: &StepContext) -> Result<
     let work = Work { input: step.input.clone(), scope: step.scope.clone(), blobs: step.blobs.clone() };
     let blobs = step.blobs.clone();
     let found = action.runner.drive(around(step), move |cx| {
-        let cx = &windlass_gate::Context { check: true, ..*cx };
+        let forecast = windlass_gate::Forecast::new();
+        let cx = &windlass_gate::Context { check: Some(&forecast), ..*cx };
         let mut found = Ok(None);
         let mut broken = None;
         let prepared = prepare(module, work, cx, &mut |params| {
@@ -73,6 +74,7 @@ pub(super) async fn undo(
 fn around(step: &StepContext) -> Surroundings {
     Surroundings {
         check: false,
+        foresight: Arc::default(),
         diff: false,
         root: step.root.clone(),
         environment: step.environment.clone(),

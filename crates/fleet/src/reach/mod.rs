@@ -20,7 +20,7 @@ use windlass_model::{Code, Failure, RunId};
 use windlass_ssh::Client;
 
 use self::endpoint::Way;
-pub(crate) use self::endpoint::becomes;
+pub(crate) use self::endpoint::{becomes, role_of};
 use self::line::Line;
 use crate::remote::{Delivery, Gate, Method, Options, RemoteRunner};
 

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
-use windlass_engine::Blobs;
-use windlass_gate::{Reply, find, wire::Task};
+use windlass_engine::{Blobs, Target};
+use windlass_gate::{
+    Reply, find,
+    wire::{self, Task},
+};
 use windlass_model::{Code, Failure};
 
 use super::{Source, stage};
@@ -61,12 +64,22 @@ impl Request {
     pub fn around(mut self, around: &Surroundings) -> Self {
         let task = &mut self.task;
         (task.check, task.diff) = (around.check, around.diff);
+        let foresight = || wire::Foresight { run: around.foresight.number(), doubt: None };
+        task.foresight = around.check.then(|| Box::new(foresight()));
         task.env = around.environment.clone();
         task.capture = Some(around.capture as u64);
         task.timeout_ms = around.deadline.map(|deadline| {
             let left = deadline.saturating_duration_since(Instant::now());
             u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
         });
+        self
+    }
+
+    /// In check mode, with what its gate cannot have foreseen.
+    pub(crate) fn doubting(mut self, around: &Surroundings, target: &Target) -> Self {
+        if let Some(foresight) = &mut self.task.foresight {
+            foresight.doubt = around.foresight.doubt(target);
+        }
         self
     }
 

@@ -182,6 +182,7 @@ impl World {
             state: StateView::new(Values::default(), Vec::new()),
             blobs,
             cleanup: Default::default(),
+            memory: Default::default(),
         }
     }
 

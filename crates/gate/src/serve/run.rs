@@ -40,7 +40,8 @@ fn caught(work: impl FnOnce() -> Result<Reply, Fault>) -> Body {
 fn attempt(task: &Task, session: &Session, cancel: &Cancel, live: &Live<'_>) -> Result<Reply, Fault> {
     let module = find(&task.name).ok_or_else(|| Fault::UnknownModule { name: task.name.clone() })?;
     let (cwd, deadline) = (cwd(task, session), deadline(task));
-    let cx = context(task, &cwd, deadline, cancel, live, &session.forecast);
+    let forecast = task.check.then(|| session.forecast(task));
+    let cx = context(task, &cwd, deadline, cancel, live, forecast.as_deref());
     let mut args = expand(module, task)?;
     session.ask(task.id, &stage::absent(task, &cx));
     let _laid = stage::lay(task, &mut args, (&session.spool, &session.guard), &cx)?;
@@ -65,7 +66,7 @@ pub(super) fn ask(id: u64, tasks: &[Task], session: &Session, cancel: &Cancel) {
         .iter()
         .flat_map(|task| {
             let cwd = cwd(task, session);
-            stage::absent(task, &context(task, &cwd, None, cancel, &crate::Silent, &session.forecast))
+            stage::absent(task, &context(task, &cwd, None, cancel, &crate::Silent, None))
         })
         .collect();
     session.ask(id, &absent);
@@ -88,10 +89,10 @@ fn context<'a>(
     deadline: Option<Instant>,
     cancel: &'a Cancel,
     progress: &'a dyn Progress,
-    forecast: &'a Forecast,
+    check: Option<&'a Forecast>,
 ) -> Context<'a> {
     Context {
-        check: task.check.then_some(forecast),
+        check,
         diff: task.diff,
         cwd,
         env: &task.env,

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Cancel, Forecast,
-    wire::{self, Answer, Body, Decoder, Frame, ORDER_LIMIT, Order, REQUESTS},
+    wire::{self, Answer, Body, Decoder, Frame, ORDER_LIMIT, Order, REQUESTS, Task},
 };
 
 /// How long modules may take to end after the connection has: their children get two seconds to clean up, and
@@ -37,8 +37,8 @@ pub(super) struct Session {
     pub(super) spool: Spool,
     pub(super) guard: Guard,
     pub(super) windows: Windows,
-    /// What the check mode of this connection has said so far: it is one run's, as one user.
-    pub(super) forecast: Forecast,
+    /// What check mode has said so far, for each run.
+    forecasts: Mutex<HashMap<u64, Arc<Forecast>>>,
     pool: Pool,
     running: Mutex<HashMap<u64, Cancel>>,
 }
@@ -56,7 +56,7 @@ impl Session {
             spool: Spool::new(options.dir.clone()),
             guard: Guard::new(options.guard.clone()),
             windows: Windows::default(),
-            forecast: Forecast::new(),
+            forecasts: Mutex::default(),
             pool: Pool::default(),
             running: Mutex::default(),
             options,
@@ -211,6 +211,17 @@ impl Session {
         }
         running.extend(own);
         Ok(())
+    }
+
+    /// What is foreseen by the steps of a run.
+    pub(super) fn forecast(&self, task: &Task) -> Arc<Forecast> {
+        let foresight = task.foresight.as_deref();
+        let run = foresight.map_or(0, |foresight| foresight.run);
+        let forecast = lock(&self.forecasts).entry(run).or_default().clone();
+        if let Some(doubt) = foresight.and_then(|foresight| foresight.doubt.as_deref()) {
+            forecast.doubt(doubt);
+        }
+        forecast
     }
 
     /// Answers a request. Its ids are free before the answer is out, so that they can be used again after it.

@@ -11,6 +11,10 @@ use crate::Reply;
 /// What a controller says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an order is made, sent and forgotten, and nearly all are modules"
+)]
 pub enum Order {
     /// Who speaks. It need not be the first order; without it, the gate stays as long as its input is open.
     Hello {
@@ -206,6 +210,9 @@ pub struct Task {
     /// Say what would happen, and change nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub check: bool,
+    /// In check mode, which forecast it sees and goes into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foresight: Option<Box<Foresight>>,
     /// Report differences.
     #[serde(default, skip_serializing_if = "is_false")]
     pub diff: bool,
@@ -230,6 +237,16 @@ pub struct Task {
     /// The contents that it stands on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
+}
+
+/// What was foreseen so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foresight {
+    /// Each run of the controller has its own.
+    pub run: u64,
+    /// What the gate cannot have foreseen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
 }
 
 /// Contents laid out for a module, and the parameter that names them.

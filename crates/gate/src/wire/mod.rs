@@ -26,7 +26,9 @@ mod message;
 
 pub use fault::{Fault, Problem};
 pub use frame::{Decoder, Frame, FrameError, encode, encode_content};
-pub use message::{Answer, Body, Content, Entry, Hello, Info, Order, Source, Stage, Task, Unread, order};
+pub use message::{
+    Answer, Body, Content, Entry, Foresight, Hello, Info, Order, Source, Stage, Task, Unread, order,
+};
 
 /// The version of the protocol. A side that meets another one says so and ends.
 pub const VERSION: u32 = 1;

@@ -67,10 +67,8 @@ fn scrub(module: &str, value: &mut Value) {
             map.retain(|name, _| {
                 let name = name.as_str();
                 let apart = moment.contains(&name) || name.starts_with("backup");
-                !apart
-                    && !(folder && name == "size")
-                    && !(archive && packed.contains(&name))
-                    && !(archive && name == "diff")
+                let packed = packed.contains(&name) || name == "diff";
+                !(apart || folder && name == "size" || archive && packed)
             });
             map.values_mut().for_each(|value| scrub(module, value));
         }
