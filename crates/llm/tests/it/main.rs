@@ -12,6 +12,7 @@ mod oracles;
 mod program;
 mod replies;
 mod server;
+mod tiny;
 mod tokens;
 
 use std::time::Duration;
