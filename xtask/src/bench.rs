@@ -20,6 +20,13 @@ pub(crate) fn engine(args: &[&str]) -> Chore {
         .args(args))
 }
 
+/// Measures what a request to a language model costs besides the HTTP call.
+pub(crate) fn llm(args: &[&str]) -> Chore {
+    go(cargo()
+        .args(["run", "--quiet", "--release", "--package", "windlass-llm", "--example", "bench-llm", "--"])
+        .args(args))
+}
+
 /// Compares with other tools over test hosts. The comparison is written in Python, as the peers are.
 pub(crate) fn fleet(args: &[&str]) -> Chore {
     needs::programs(NEEDS)?;

@@ -35,6 +35,9 @@ Chores:
                     --tools WORDS  which tools (default all)
                     --runs N       how many rounds (default 3)
                     --no-save      write no results
+  bench llm       measure what a request to a language model costs besides the HTTP call
+                    --requests N   how many in each round (default 1000)
+                    --no-save      write no results
   rig prepare     make the base of all test hosts where it is missing
   rig up N        boot N test hosts to look around in, until input ends
   rig sweep       take down test hosts whose test was killed
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         ["bless"] => test::bless(),
         ["bench", "engine", rest @ ..] => bench::engine(rest),
         ["bench", "fleet", rest @ ..] => bench::fleet(rest),
+        ["bench", "llm", rest @ ..] => bench::llm(rest),
         other => Err(format!("no chore {:?}: `cargo xtask help` lists them", other.join(" "))),
     };
     match chore {
