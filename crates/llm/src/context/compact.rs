@@ -185,7 +185,6 @@ impl Work<'_> {
         self.cut_piece(last, 0, tail);
         self.drop(first + 1..last);
         self.cut_piece(first, head, 0);
-        self.bundle.pieces.retain(|piece| !piece.text.is_empty());
     }
 
     fn cut_piece(&mut self, at: usize, head: u64, tail: u64) {
