@@ -4,33 +4,48 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
-use windlass_engine::{Compiled, Lifecycle, Request, Runtime, Words};
+use windlass_engine::{Actions, Compiled, Lifecycle, Request, Runtime, Words};
 use windlass_fleet::Reach;
-use windlass_flow::Flow;
+use windlass_flow::{Flow, Prompts};
 use windlass_store::Store;
 
 use crate::app::App;
 use crate::args::Level;
 use crate::error::Error;
 use crate::fault::Fault;
+use crate::project;
 
-/// The words that steps of documents may use.
-fn words() -> Result<Arc<Words>, Error> {
+/// The words that steps of documents may use. What models may call are those of modules.
+fn words(prompts: &Prompts) -> Result<Arc<Words>, Error> {
     let mut words = Words::default();
     words.add(windlass_fleet::words())?;
+    words.add(prompts.words(Arc::new(words.clone())))?;
     Ok(Arc::new(words))
+}
+
+/// What there is to know of language models: the project's configuration, and where the user's services are. Their
+/// keys are secrets of the runs that need them.
+fn prompts(app: &App) -> Result<Prompts, Error> {
+    let env = |name: &str| Some((name.to_owned(), app.env.get(name)?.clone()));
+    let env = ["ANTHROPIC_BASE_URL", "OPENAI_BASE_URL"].into_iter().filter_map(env).collect();
+    Ok(Prompts { project: project::source(app)?, env })
 }
 
 /// Everything that this program can do, over a store.
 pub(crate) fn runtime(app: &App, store: Store) -> Result<Runtime, Error> {
-    let words = words()?;
+    let prompts = prompts(app)?;
+    let words = words(&prompts)?;
     let fault = Fault::asked();
     let store = fault.iter().fold(store, |store, fault| fault.store(store));
     let mut builder = Runtime::builder().store(store).shared_words(words.clone());
     builder = builder.backend(Arc::new(Flow::new(words)));
+    let broken = |action| fault.iter().fold(action, |action, fault| fault.action(action));
+    let mut tools = Actions::default();
     for action in windlass_fleet::actions(&reach(app)) {
-        builder = builder.action(fault.iter().fold(action, |action, fault| fault.action(action)));
+        tools.add(action.clone())?;
+        builder = builder.action(broken(action));
     }
+    builder = builder.action(broken(prompts.action(tools)));
     Ok(builder.build()?)
 }
 
@@ -46,7 +61,7 @@ pub(crate) fn reach(app: &App) -> Reach {
 
 /// The JSON schema of workflow documents.
 pub(crate) fn workflow_schema() -> Result<Value, Error> {
-    Ok(Flow::new(words()?).schema())
+    Ok(Flow::new(words(&Prompts::default())?).schema())
 }
 
 /// Makes the plan of a request that is not to be executed, and takes back what that needed.

@@ -14,6 +14,7 @@ mod graph;
 mod live;
 mod log;
 mod out;
+mod project;
 mod render;
 mod signals;
 mod sink;

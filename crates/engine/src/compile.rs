@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
-use windlass_model::{BlobId, Code, Diagnostic, Diagnostics, Location, Source, Span};
+use windlass_model::{BlobId, Code, Diagnostic, Diagnostics, Location, SecretRef, Source, Span};
 use windlass_yaml::Node;
 
 /// A step's word with what a person wrote after it.
@@ -51,6 +51,11 @@ pub trait StepCompiler: Send + Sync + 'static {
         &[]
     }
 
+    /// Keys of the whole document that belong to its words, such as `providers` beside `tasks`.
+    fn sections(&self) -> &[&'static str] {
+        &[]
+    }
+
     /// Turns one step into an action; `None` when problems were noted.
     fn compile(&self, call: &StepCall<'_>, cx: &CompileContext) -> Option<CompiledStep>;
 
@@ -65,26 +70,72 @@ pub struct CompileContext {
     pub source: Arc<Source>,
     /// The document's folder: paths in it are relative to this.
     pub root: PathBuf,
-    problems: std::cell::RefCell<Diagnostics>,
-    files: std::cell::RefCell<BTreeMap<String, BlobId>>,
-    blobs: std::cell::RefCell<BTreeMap<BlobId, PathBuf>>,
+    sections: Sections,
+    noted: std::cell::RefCell<Noted>,
+}
+
+/// The keys of a document that belong to step words: what stands after each, in the document's text.
+#[derive(Clone, Debug, Default)]
+pub struct Sections(Option<Arc<Section>>);
+
+/// A text with what stands after some of its keys.
+type Section = (Arc<Source>, BTreeMap<String, Node>);
+
+impl Sections {
+    /// What stands after each of those keys in `source`.
+    pub fn new(source: &Arc<Source>, sections: BTreeMap<String, Node>) -> Self {
+        Self((!sections.is_empty()).then(|| Arc::new((source.clone(), sections))))
+    }
+
+    /// What stands after a key, with the text that its places lie in.
+    pub fn get(&self, key: &str) -> Option<(&Arc<Source>, &Node)> {
+        let (source, sections) = &**self.0.as_ref()?;
+        Some((source, sections.get(key)?))
+    }
+
+    /// Whether these are the very same, not only alike.
+    pub fn same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
+/// What compilers noted and recorded.
+#[derive(Debug, Default)]
+pub struct Noted {
+    /// What is wrong.
+    pub problems: Diagnostics,
+    /// The files that the plan stands on, by the name that the document gives them.
+    pub files: BTreeMap<String, BlobId>,
+    /// Where each of their contents can be read.
+    pub blobs: BTreeMap<BlobId, PathBuf>,
+    /// Secrets that steps need besides those that the document declares.
+    pub secrets: BTreeMap<String, SecretRef>,
 }
 
 impl CompileContext {
     /// A context for one document in one folder.
     pub fn new(source: Arc<Source>, root: PathBuf) -> Self {
-        Self {
-            source,
-            root,
-            problems: Default::default(),
-            files: Default::default(),
-            blobs: Default::default(),
-        }
+        Self { source, root, sections: Sections::default(), noted: Default::default() }
+    }
+
+    /// The same with the keys of the document that belong to step words.
+    #[must_use]
+    pub fn with_sections(self, sections: Sections) -> Self {
+        Self { sections, ..self }
+    }
+
+    /// The keys of the document that belong to step words.
+    pub fn sections(&self) -> &Sections {
+        &self.sections
     }
 
     /// Notes a problem.
     pub fn note(&self, problem: Diagnostic) {
-        self.problems.borrow_mut().push(problem);
+        self.noted.borrow_mut().problems.push(problem);
     }
 
     /// A problem at a place of this document.
@@ -97,9 +148,16 @@ impl CompileContext {
     pub fn file(&self, name: &str) -> std::io::Result<BlobId> {
         let path = self.root.join(name);
         let id = BlobId::of(&std::fs::read(&path)?);
-        self.files.borrow_mut().insert(name.to_owned(), id.clone());
-        self.blobs.borrow_mut().insert(id.clone(), path);
+        let mut noted = self.noted.borrow_mut();
+        noted.files.insert(name.to_owned(), id.clone());
+        noted.blobs.insert(id.clone(), path);
         Ok(id)
+    }
+
+    /// Says that a step needs a secret that the document does not declare. It is had before anything runs, and is
+    /// taken out of results like every other; its name is one that no document can declare, with a `:` in it.
+    pub fn secret(&self, name: &str, from: SecretRef) {
+        self.noted.borrow_mut().secrets.insert(name.to_owned(), from);
     }
 
     /// Whether a path of the document leads to a folder.
@@ -112,9 +170,9 @@ impl CompileContext {
         &self.root
     }
 
-    /// What was noted and recorded: problems, files by name, and where each content can be read.
-    pub fn finish(self) -> (Diagnostics, BTreeMap<String, BlobId>, BTreeMap<BlobId, PathBuf>) {
-        (self.problems.into_inner(), self.files.into_inner(), self.blobs.into_inner())
+    /// What was noted and recorded.
+    pub fn finish(self) -> Noted {
+        self.noted.into_inner()
     }
 }
 

@@ -77,7 +77,7 @@ pub use builtin::Noop;
 pub use bus::{Bus, Listener, Subscription, Topic};
 pub use capability::{Capability, derive_required};
 pub use cleanup::{CleanupHandlers, CleanupJournal, CleanupReport, CleanupStack};
-pub use compile::{CompileContext, CompiledStep, StepCall, StepCompiler, Words};
+pub use compile::{CompileContext, CompiledStep, Noted, Sections, StepCall, StepCompiler, Words};
 pub use dispatch::Stop;
 pub use error::Error;
 pub use hosts::Hosts;

@@ -27,6 +27,8 @@ mod backend;
 mod compile;
 mod document;
 pub mod orchestrate;
+pub mod prompt;
 mod schema;
 
 pub use backend::{BACKEND, Flow};
+pub use prompt::Prompts;

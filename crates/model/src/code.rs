@@ -197,6 +197,22 @@ codes! {
     ContextTooLarge = "WL0682",
     /// The options of a prompt's context contradict each other.
     BadContext = "WL0683",
+    /// A prompt's options make no sense, or not together.
+    BadPrompt = "WL0685",
+    /// What stands where a JSON schema is expected is none.
+    BadSchema = "WL0686",
+    /// The project does not allow a prompt to do this.
+    PromptPolicy = "WL0687",
+    /// A secret would be sent to a language model.
+    SecretInPrompt = "WL0688",
+    /// A provider of language models is not declared, or not well.
+    BadProvider = "WL0689",
+    /// What a model answered does not match the schema.
+    SchemaMismatch = "WL0690",
+    /// A model called tools until its rounds were used up.
+    TooManyRounds = "WL0691",
+    /// A step has used what it may cost.
+    StepLimit = "WL0692",
     /// An inventory says something that makes no sense.
     BadInventory = "WL0700",
     /// A file or folder of the state cannot be used.

@@ -34,8 +34,8 @@ pub struct Pruned {
 }
 
 impl Store {
-    /// Forgets finished runs: their records, artifacts and outputs, and what no run refers to any more. A run
-    /// that somebody drives stays. `now` is in milliseconds since 1970.
+    /// Forgets finished runs: their records, artifacts and outputs, what no run refers to any more, and answers
+    /// that nobody asked for in that time. A run that somebody drives stays. `now` is in milliseconds since 1970.
     pub fn prune(&self, rule: &Retention, now: u64) -> Result<Pruned> {
         let mut pruned = Pruned::default();
         for (row, bytes) in self.expired(rule, now)? {
@@ -48,8 +48,10 @@ impl Store {
             }
         }
         let swept = self.blobs().sweep(|| self.referred(), GRACE, rule.dry_run)?;
+        let unused = rule.older_than.unwrap_or(GRACE);
+        let forgotten = self.memos().sweep(unused, rule.dry_run);
         // What a run's outputs had is counted with the run already; what is swept besides lay there before.
-        pruned.bytes = pruned.bytes.max(swept);
+        pruned.bytes = pruned.bytes.max(swept) + forgotten;
         if !rule.dry_run && !pruned.runs.is_empty() {
             self.compact()?;
             self.forget_latest();

@@ -10,7 +10,7 @@ use windlass_model::{BlobId, PlanId, RunId};
 use crate::lease::Leases;
 use crate::memory::Memory;
 use crate::sqlite::Sqlite;
-use crate::{BlobDraft, Blobs, Error, Journal, Lease, NewRun, Result, files, scope};
+use crate::{BlobDraft, Blobs, Error, Journal, Lease, Memos, NewRun, Result, files, scope};
 
 /// How many bytes the kept outputs of all runs may have together, unless [`Store::with_quota`] says otherwise.
 pub const OUTPUT_QUOTA: u64 = 1 << 30;
@@ -21,6 +21,7 @@ pub const OUTPUT_QUOTA: u64 = 1 << 30;
 pub struct Store {
     journal: Arc<dyn Journal>,
     blobs: Blobs,
+    memos: Memos,
     leases: Leases,
     state: Option<Arc<Path>>,
     quota: u64,
@@ -51,6 +52,7 @@ impl Store {
         Ok(Self {
             journal: Arc::new(Sqlite::open(&state.join("store.db"))?),
             blobs: Blobs::folder(&state.join("blobs")),
+            memos: Memos::folder(&state.join("memos")),
             leases: Leases::Folder(runs.into()),
             state: Some(state.into()),
             quota: OUTPUT_QUOTA,
@@ -63,6 +65,7 @@ impl Store {
         Self {
             journal: Arc::new(Memory::default()),
             blobs: Blobs::memory(),
+            memos: Memos::memory(),
             leases: Leases::Memory(Arc::default()),
             state: None,
             quota: OUTPUT_QUOTA,
@@ -90,6 +93,11 @@ impl Store {
     /// Contents by their hash.
     pub fn blobs(&self) -> &Blobs {
         &self.blobs
+    }
+
+    /// Answers by the question.
+    pub fn memos(&self) -> &Memos {
+        &self.memos
     }
 
     /// The state folder; none in memory.

@@ -472,6 +472,15 @@ impl Blobs for Kept {
         let kept = self.store.keep_output(&self.run, content);
         kept.map_err(|error| Failure::new(Code::StoreUnusable, error.to_string()))
     }
+
+    fn recall(&self, question: &BlobId) -> Option<Arc<[u8]>> {
+        self.store.memos().get(question)
+    }
+
+    fn remember(&self, question: &BlobId, answer: &[u8]) -> Result<(), Failure> {
+        let kept = self.store.memos().put(question, answer);
+        kept.map_err(|error| Failure::new(Code::StoreUnusable, error.to_string()))
+    }
 }
 
 /// The names with a meaning of their own.

@@ -131,7 +131,7 @@ impl World {
         let compiler = words.get(word.as_str().unwrap()).expect("a word");
         let call = StepCall { word: word.as_str().unwrap(), word_span: word.span, input, keys: &keys };
         let step = compiler.compile(&call, &cx);
-        let (problems, files, blobs) = cx.finish();
+        let Noted { problems, files, blobs, .. } = cx.finish();
         assert_eq!(step.is_none(), !problems.is_empty(), "a step or problems, not both: {problems}");
         problems.into_result(step).map(|step| Compiled { step: step.unwrap(), blobs, files })
     }

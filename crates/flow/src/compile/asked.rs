@@ -34,7 +34,8 @@ impl Cx<'_> {
         };
         let known = find(&self.contexts.borrow());
         let at = known.unwrap_or_else(|| {
-            let context = CompileContext::new(source.clone(), self.root.to_path_buf());
+            let context = CompileContext::new(source.clone(), self.root.to_path_buf())
+                .with_sections(self.document.sections.clone());
             let mut contexts = self.contexts.borrow_mut();
             contexts.push((source.clone(), context));
             contexts.len() - 1

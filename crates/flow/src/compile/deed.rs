@@ -6,6 +6,7 @@ use windlass_model::Code;
 use windlass_yaml::{Kind, Node};
 
 use super::problems::problem;
+use super::prompt::{PROMPT, PROMPT_FILE};
 use super::steps::{Around, Strand};
 use super::texts::Look;
 use crate::document::{Placed, Step, Written};
@@ -17,7 +18,7 @@ const SHELL: &str = "shell";
 const APPROVE: &str = "approve";
 
 /// Words that run a command line, with keywords for it.
-fn is_command(word: &str) -> bool {
+pub(super) fn is_command(word: &str) -> bool {
     matches!(word, "run" | SHELL | "command")
 }
 
@@ -38,6 +39,7 @@ impl<'a> Strand<'_, 'a> {
         let mut compiled = match word.value.as_str() {
             "run" => self.run(step, word, look)?,
             APPROVE => self.approve(step, look)?,
+            PROMPT | PROMPT_FILE => self.prompt(step, word, look)?,
             _ => self.word(step, word, look)?,
         };
         if is_command(&word.value) {
@@ -120,7 +122,7 @@ impl<'a> Strand<'_, 'a> {
     }
 
     /// Parameters with what can be worked out. Of a command all but its input become visible to others.
-    fn settled(&self, written: &Written, word: &str, node: &Node, look: Look<'_, 'a>) -> Node {
+    pub(super) fn settled(&self, written: &Written, word: &str, node: &Node, look: Look<'_, 'a>) -> Node {
         let Some(entries) = node.as_map() else { return self.cx.settle(look, written, node) };
         let settle = |(key, value): &(Node, Node)| {
             let name = key.as_str().unwrap_or_default();

@@ -10,6 +10,7 @@ mod layer;
 mod paths;
 mod place;
 mod problems;
+mod prompt;
 mod rename;
 mod select;
 mod step;
@@ -128,6 +129,7 @@ impl<'a> Cx<'a> {
         draft.vars = self.run_vars();
         draft.stages = self.draft_stages();
         draft.tasks = (0..self.graph.tasks.len()).filter_map(|task| self.task(task)).collect();
+        draft.policy.strategy = document.strategy.unwrap_or_else(|| prompt::strategy(&draft));
         draft
     }
 
@@ -208,10 +210,11 @@ impl<'a> Cx<'a> {
             blobs.insert(content.clone(), path.clone());
         }
         for (_, context) in self.contexts.into_inner() {
-            let (problems, own, contents) = context.finish();
-            self.problems.extend(problems);
-            files.extend(own);
-            blobs.extend(contents);
+            let noted = context.finish();
+            self.problems.extend(noted.problems);
+            files.extend(noted.files);
+            blobs.extend(noted.blobs);
+            draft.secrets.extend(noted.secrets);
         }
         let problems = self.problems.sorted();
         if !problems.is_empty() {

@@ -18,7 +18,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use windlass_model::{Become, BlobId, Location, OnDoubt, Policy, Retry, SecretRef, Source};
+use windlass_engine::Sections;
+use windlass_model::{Become, BlobId, Location, OnDoubt, Policy, Retry, SecretRef, Source, Strategy};
 use windlass_yaml::Node;
 
 pub(crate) use condition::Condition;
@@ -58,6 +59,10 @@ pub(crate) struct Document {
     pub vars: Named,
     pub secrets: BTreeMap<String, SecretRef>,
     pub policy: Policy,
+    /// The order of starts, where the document says so.
+    pub strategy: Option<Strategy>,
+    /// Its keys that belong to step words.
+    pub sections: Sections,
     pub stages: Vec<Stage>,
     pub tasks: Vec<Entry>,
     /// The included files, by the name that leads to each from the document's folder: what each holds, and

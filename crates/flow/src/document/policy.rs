@@ -5,18 +5,14 @@ use std::time::Duration;
 use windlass_model::{Budget, Code, Cost, Money, Policy, Retry, RetryOn, Strategy};
 use windlass_yaml::{Map, Reader};
 
-/// Takes the run's policy.
-pub(super) fn run(reader: &Reader, map: &mut Map<'_, '_>) -> Policy {
-    let Some(mut map) = map.map("policy") else { return Policy::default() };
+/// Takes the run's policy, with the order of starts apart where the document says it.
+pub(super) fn run(reader: &Reader, map: &mut Map<'_, '_>) -> (Policy, Option<Strategy>) {
+    let Some(mut map) = map.map("policy") else { return Default::default() };
     let strategy = map.choice("strategy", &[("eager", Strategy::Eager), ("batched", Strategy::Batched)]);
     let budget = budget(reader, &mut map);
-    let policy = Policy {
-        strategy: strategy.map(|s| s.value).unwrap_or_default(),
-        budget,
-        ..common(reader, &mut map)
-    };
+    let policy = Policy { budget, ..common(reader, &mut map) };
     map.finish();
-    policy
+    (policy, strategy.map(|strategy| strategy.value))
 }
 
 /// Takes a stage's policy, which has no strategy and no budget.

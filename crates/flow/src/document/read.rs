@@ -1,11 +1,11 @@
 //! Reads a document and the files that it includes; all problems of all of them are found in one go.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use windlass_engine::Words;
+use windlass_engine::{Sections, Words};
 use windlass_model::{BlobId, Code, Diagnostics, Policy, Source};
 use windlass_yaml::{Limits, Map, Node, Reader, nearest};
 
@@ -88,7 +88,8 @@ impl File<'_> {
         let description = map.text("description").map(|text| text.value).unwrap_or_default();
         let variables = vars::variables(reader, &mut map, "vars");
         let secrets = secrets::read(reader, &mut map);
-        let policy = policy::run(reader, &mut map);
+        let (policy, strategy) = policy::run(reader, &mut map);
+        let sections = self.sections(&mut map);
         if !map.has("tasks") && !map.has("stages") && map.key_span("tasks").is_none() {
             map.one_of(&["tasks", "stages"]);
         }
@@ -101,10 +102,20 @@ impl File<'_> {
             vars: variables,
             secrets,
             policy,
+            strategy,
+            sections,
             stages,
             tasks,
             files: BTreeMap::new(),
         })
+    }
+
+    /// The keys that belong to step words, for their compilers to read.
+    fn sections(&self, map: &mut Map<'_, '_>) -> Sections {
+        let compilers = self.shelf.words.iter().filter_map(|word| self.shelf.words.get(word));
+        let names: BTreeSet<&str> = compilers.flat_map(|compiler| compiler.sections()).copied().collect();
+        let take = |name: &str| Some((name.to_owned(), map.node(name)?.clone()));
+        Sections::new(self.reader.source(), names.into_iter().filter_map(take).collect())
     }
 
     fn stages(&self, map: &mut Map<'_, '_>) -> Vec<Stage> {

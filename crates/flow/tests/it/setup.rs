@@ -4,13 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use windlass_engine::{Compiled, Error, Request, Words};
-use windlass_flow::Flow;
+use windlass_flow::{Flow, Prompts};
 use windlass_model::{Diagnostics, Plan, Source};
 
-/// The backend with the words of the native modules.
+/// The backend with the words of the native modules, and with prompts.
 pub(crate) fn flow() -> Flow {
+    flow_of(&Prompts::default())
+}
+
+/// The backend of a project that says this of prompts.
+pub(crate) fn flow_of(prompts: &Prompts) -> Flow {
     let mut words = Words::default();
     words.add(windlass_fleet::words()).expect("no word is registered twice");
+    words.add(prompts.words(Arc::new(words.clone()))).expect("no word is registered twice");
     Flow::new(Arc::new(words))
 }
 

@@ -37,14 +37,15 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("annotate-snippets", &["cli"]),
     ("russh", &["ssh"]),
     ("tiktoken-rs", &["llm"]),
+    ("jsonschema", &["flow"]),
     ("ureq", &["http"]),
     ("rustls", &["http"]),
     ("aho-corasick", &["engine"]),
 ];
 
 /// How many packages the lock file may have. Raise it only with the reason in the commit. SSH brings a hundred
-/// and thirty: each algorithm is a crate of its own.
-const LOCKED: usize = 300;
+/// and thirty: each algorithm is a crate of its own. JSON Schema brings thirty.
+const LOCKED: usize = 340;
 
 /// The dependencies of one crate, by section of its manifest.
 fn manifest(name: &str) -> BTreeMap<String, BTreeSet<String>> {
