@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::Value;
 use tokio::sync::watch;
-use windlass_engine::{Action, ActionFuture, BeforeFuture, Effect, StepContext};
+use windlass_engine::{Action, ActionFuture, BeforeFuture, Call, Effect, Estimate, StepContext};
 use windlass_model::{BlobId, Code, Failure, PlanId, Record, RunId};
 use windlass_store::{
     Durable, Error, Filter, Journal, NewRun, Position, Posted, Result, RunRow, Store, StoredRun,
@@ -228,6 +228,10 @@ impl Action for Failing {
 
     fn effect(&self) -> Effect {
         self.inner.effect()
+    }
+
+    fn estimate(&self, call: &Call<'_>) -> Result<Option<Estimate>, Failure> {
+        self.inner.estimate(call)
     }
 
     fn undoes(&self) -> bool {

@@ -11,6 +11,10 @@ use crate::document::keywords::{
 /// The schema of a document whose steps have these words.
 pub(crate) fn schema(words: &Words) -> Value {
     let mut schema = object(&[DOCUMENT], &["workflow"]);
+    let compilers = words.iter().filter_map(|word| words.get(word));
+    for section in compilers.flat_map(|compiler| compiler.sections()) {
+        schema["properties"][section] = json!({});
+    }
     let head = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Windlass workflow",

@@ -21,6 +21,7 @@ mod lookups;
 mod many_processes;
 mod models;
 mod portable;
+mod prompts;
 mod reference;
 mod runs;
 mod saved_plans;

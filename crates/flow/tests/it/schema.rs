@@ -167,19 +167,30 @@ fn the_reader_knows_every_key_of_the_schema() {
     for key in keys(&schema["$defs"]["stage"]) {
         unknown(json!({"workflow": "x", "stages": [{ key.clone(): null }]}), &key);
     }
+    // What belongs to a prompt stands beside one.
+    let prompts =
+        ["model", "provider", "system", "tools", "cache", "context", "temperature", "output_schema"];
+    let prompts = [&prompts[..], &["max_output_tokens", "schema_retries", "max_rounds", "max_cost"]].concat();
+    for key in &prompts {
+        unknown(document(with(json!({"id": "a", "prompt": "x"}), key, Value::Null)), key);
+    }
+    let others = |schema: &Value| {
+        let all = keys(schema).into_iter();
+        all.filter(|key| !prompts.contains(&key.as_str())).collect::<Vec<_>>()
+    };
     for variant in schema["$defs"]["task"]["anyOf"].as_array().expect("variants") {
         let base = if variant["properties"]["include"].is_object() {
             json!({"include": "x"})
         } else {
             json!({"id": "a"})
         };
-        for key in keys(variant) {
+        for key in others(variant) {
             unknown(document(with(base.clone(), &key, Value::Null)), &key);
         }
     }
     let bases = [json!({"debug": {"msg": "x"}}), json!({"block": []}), json!({"include": "x"})];
     for (variant, base) in schema["$defs"]["step"]["anyOf"].as_array().expect("variants").iter().zip(bases) {
-        for key in keys(variant) {
+        for key in others(variant) {
             unknown(document(json!({"id": "a", "steps": [with(base.clone(), &key, Value::Null)]})), &key);
         }
     }

@@ -1,0 +1,8 @@
+//! Prompts as people have them: the real program, with programs and a server of ours as models.
+
+mod answers;
+mod bounds;
+mod crash;
+mod keys;
+mod model;
+mod server;
