@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use windlass_engine::redact::Redactor;
 use windlass_engine::{
-    Action, Actions, Blobs, Call, CompileContext, CompiledStep, Mode, Output, Progress, StateView, StepCall,
-    StepContext, Stream, Values, Watch, Words,
+    Action, Actions, Blobs, Call, CompileContext, CompiledStep, Mode, Noted, Output, Progress, StateView,
+    StepCall, StepContext, Stream, Values, Watch, Words,
 };
 use windlass_expr::{Scope, render_tree};
 use windlass_model::{At, BlobId, Code, Diagnostics, Failure, RunId, Source, StepId, TaskId};
