@@ -9,8 +9,8 @@ use windlass_engine::{Backend, BackendKey, Capability, Compiled, Error, Loaded, 
 use windlass_model::{Diagnostics, Source};
 use windlass_yaml::Limits;
 
-use crate::compile;
 use crate::document::{self, Document};
+use crate::{compile, config};
 
 /// The backend's key, as `mode/name`.
 pub const BACKEND: &str = "workflow/dag";
@@ -26,6 +26,8 @@ pub struct Flow {
 struct Read {
     document: Option<Document>,
     problems: Diagnostics,
+    /// What is worth telling of the text itself.
+    warnings: Vec<String>,
     root: PathBuf,
     /// What `validate` compiled, so that `plan` has nothing to do again.
     compiled: OnceLock<Compiled>,
@@ -53,18 +55,32 @@ impl Flow {
     }
 
     fn read(&self, source: &Arc<Source>, root: &Path) -> Result<Read, Error> {
-        let node = windlass_yaml::parse(source, &self.limits)?;
+        let mut node = windlass_yaml::parse(source, &self.limits)?;
+        let mut warnings = Vec::new();
+        if config::is_config(source, &node) {
+            let translated = config::translate(source, &node);
+            warnings = translated.warnings;
+            match translated.node {
+                Some(document) => node = document,
+                None => return Ok(Read::new(root, None, translated.problems, warnings)),
+            }
+        }
         let (document, problems) = document::read(source, &node, root, &self.words, &self.limits);
-        Ok(Read { document, problems, root: root.to_path_buf(), compiled: OnceLock::new() })
+        Ok(Read::new(root, document, problems, warnings))
     }
 
     fn compile(&self, read: &Read, request: &Request) -> Result<Compiled, Error> {
-        match &read.document {
-            Some(document) => {
-                compile::compile(document, read.problems.clone(), request, &self.words, &read.root)
-            }
-            None => Err(compile::refuse(read.problems.clone())),
-        }
+        let Some(document) = &read.document else { return Err(compile::refuse(read.problems.clone())) };
+        let mut compiled =
+            compile::compile(document, read.problems.clone(), request, &self.words, &read.root)?;
+        compiled.warnings.splice(0..0, read.warnings.iter().cloned());
+        Ok(compiled)
+    }
+}
+
+impl Read {
+    fn new(root: &Path, document: Option<Document>, problems: Diagnostics, warnings: Vec<String>) -> Self {
+        Self { document, problems, warnings, root: root.to_path_buf(), compiled: OnceLock::new() }
     }
 }
 
@@ -90,7 +106,8 @@ impl Backend for Flow {
         .into()
     }
 
-    /// A mapping with one of the keys that every workflow has; which of them is missing is told later.
+    /// A mapping with one of the keys that every workflow has; which of them is missing is told later. The
+    /// configurations of claude-workflow are such mappings too.
     fn recognises(&self, source: &Source) -> bool {
         const KEYS: [&str; 3] = ["workflow", "tasks", "stages"];
         let text = source.text.trim_start_matches('\u{feff}');
@@ -98,6 +115,9 @@ impl Backend for Flow {
             let (key, _) = line.split_once(':')?;
             Some(key.trim_end().trim_matches(['"', '\'']).to_owned())
         };
+        if config::is_empty_config(source) {
+            return true;
+        }
         if text.trim_start().starts_with('{') {
             return KEYS.iter().any(|key| text.contains(key));
         }

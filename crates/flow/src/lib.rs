@@ -25,6 +25,7 @@
 
 mod backend;
 mod compile;
+mod config;
 mod document;
 pub mod orchestrate;
 pub mod prompt;

@@ -91,6 +91,36 @@ codes! {
     BadInclude = "WL0213",
     /// A key stands where it cannot work.
     Misplaced = "WL0214",
+    /// A `workflow.json` has nothing in it.
+    ConfigEmpty = "WL0230",
+    /// A `workflow.json` has no name.
+    ConfigName = "WL0231",
+    /// A `workflow.json` has no steps.
+    ConfigNoSteps = "WL0232",
+    /// A step of a `workflow.json` has no id.
+    ConfigStepId = "WL0233",
+    /// Two steps of a `workflow.json` have one id.
+    ConfigStepTwice = "WL0234",
+    /// A step of a `workflow.json` has no role.
+    ConfigStepRole = "WL0235",
+    /// A step of a `workflow.json` depends on one that is not there.
+    ConfigDependency = "WL0236",
+    /// Steps of a `workflow.json` depend on each other in a circle.
+    ConfigCircle = "WL0237",
+    /// A `workflow.json` enables a role that is not an optional one.
+    ConfigRoleDisabled = "WL0238",
+    /// A `workflow.json` of the type `spec-default` has another role.
+    ConfigRoleUnknown = "WL0239",
+    /// A `workflow.json` lacks a required role.
+    ConfigRoleMissing = "WL0240",
+    /// A `workflow.json` has a required role twice.
+    ConfigRoleTwice = "WL0241",
+    /// The required roles of a `workflow.json` are out of order.
+    ConfigRoleOrder = "WL0242",
+    /// A required step of a `workflow.json` does not depend on the one before.
+    ConfigChain = "WL0243",
+    /// An optional step of a `workflow.json` does not depend on the validator.
+    ConfigPlacement = "WL0244",
     /// An expression does not parse.
     ExpressionSyntax = "WL0301",
     /// An expression names a variable that is not there.

@@ -3,6 +3,7 @@
 mod backend;
 mod bad;
 mod compiled;
+mod config;
 mod good;
 mod include;
 mod limits;
