@@ -28,6 +28,7 @@ fn size(parts: &[Part]) -> usize {
         Part::Text { text } => text.chars().count(),
         Part::ToolCall { name, input, .. } => name.len() + input.to_string().len(),
         Part::ToolResult { content, .. } => content.chars().count(),
+        Part::Own { value } => value.to_string().len(),
     });
     sizes.sum()
 }

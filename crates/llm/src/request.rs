@@ -144,6 +144,25 @@ pub enum Part {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         failed: bool,
     },
+    /// Something of the provider's own, such as what the model thought, that it wants back as it was. It means nothing
+    /// to others: who does not know its `type` leaves it out.
+    Own {
+        /// As it came.
+        value: Value,
+    },
+}
+
+impl Part {
+    /// What is the provider's own, if its `type` is one of these.
+    pub(crate) fn own(&self, kinds: &[&str]) -> Option<&Value> {
+        match self {
+            Self::Own { value } => {
+                let kind = value.get("type").and_then(Value::as_str);
+                kind.is_some_and(|kind| kinds.contains(&kind)).then_some(value)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Something that the model may call.

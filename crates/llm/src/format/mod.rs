@@ -172,3 +172,70 @@ fn and_extra(mut body: Value, request: &Request) -> Value {
     }
     body
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const STREAMS: [&str; 6] = [
+        include_str!("../../tests/it/fixtures/anthropic-tools.sse"),
+        include_str!("../../tests/it/fixtures/anthropic-length.sse"),
+        include_str!("../../tests/it/fixtures/openai-tools.sse"),
+        include_str!("../../tests/it/fixtures/openai-error.sse"),
+        include_str!("../../tests/it/fixtures/openai-responses-tools.sse"),
+        include_str!("../../tests/it/fixtures/openai-responses-error.sse"),
+    ];
+
+    fn folds() -> [Box<dyn Fold>; 3] {
+        [
+            Box::new(anthropic::fold::Folding::new(Some("weather".into()))),
+            Box::new(chat::fold::Folding::default()),
+            Box::new(responses::fold::Folding::default()),
+        ]
+    }
+
+    fn fold_all(stream: &[u8]) {
+        for mut fold in folds() {
+            let (mut parser, mut told) = (Parser::default(), String::new());
+            let mut tell = |delta: Delta<'_>| {
+                if let Delta::Text(text) = delta {
+                    told.push_str(text);
+                }
+            };
+            let mut each = |event: Event<'_>| fold.event(event, &mut tell).map(drop);
+            let _ = parser.push(stream, &mut each).and_then(|()| parser.end(&mut each));
+            let spent = fold.spent();
+            if let Some(reply) = fold.reply() {
+                assert_eq!((reply.estimated, reply.usage), (spent.is_none(), spent.unwrap_or_default()));
+            }
+            let mut fold = folds();
+            fold.iter_mut().for_each(|fold| drop(fold.whole(stream, &mut |_| {})));
+        }
+    }
+
+    proptest! {
+        /// Whatever comes, folding it ends in a reply, in an error or in nothing.
+        #[test]
+        fn any_stream_can_be_folded(
+            stream in 0..STREAMS.len(),
+            cuts in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        ) {
+            let mut bytes = STREAMS[stream].as_bytes().to_vec();
+            for (from, to, what) in cuts {
+                let (from, to) = (from.index(bytes.len()), to.index(bytes.len()));
+                match what % 4 {
+                    0 => bytes[from] = what,
+                    1 => bytes[from] = b"0123456789-\"[]{}:,"[to % 18],
+                    2 => bytes.truncate(from.max(1)),
+                    _ => {
+                        let piece = bytes[from.min(to)..from.max(to)].to_vec();
+                        bytes.splice(from..from, piece);
+                    }
+                }
+            }
+            fold_all(&bytes);
+        }
+    }
+}

@@ -25,8 +25,9 @@ const PIECE: usize = 16 << 10;
 const PIECES: usize = 16;
 /// How much of what it says on standard error is kept: its end.
 const COMPLAINT: usize = 8 << 10;
-/// How long its output is read on after it has ended: something that it left behind may hold it open for ever.
-const AFTER: Duration = Duration::from_millis(500);
+/// How long the end of its output is waited for after it has ended, and its group with it: something that it left
+/// behind outside may hold that open for ever.
+const AFTER: Duration = Duration::from_secs(5);
 /// How long it has to end by itself when it is told to.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -42,6 +43,8 @@ pub(super) struct Child {
     process: process::Child,
     output: Receiver<Vec<u8>>,
     complaint: Arc<Mutex<Vec<u8>>>,
+    /// Closed when all of the complaint is there.
+    complained: Receiver<()>,
     ended: bool,
 }
 
@@ -65,6 +68,7 @@ impl Child {
             Error::before(kind, format!("{}: cannot start {file}: {error}", program.name))
         })?;
         let (sender, output) = sync_channel(PIECES);
+        let (complaining, complained) = sync_channel::<()>(0);
         let complaint: Arc<Mutex<Vec<u8>>> = Arc::default();
         if let Some(mut stdin) = process.stdin.take() {
             // A program may answer without having read everything.
@@ -77,6 +81,7 @@ impl Child {
         if let Some(stderr) = process.stderr.take() {
             let kept = complaint.clone();
             thread::spawn(move || {
+                let _until_here = complaining;
                 pieces(stderr, |piece| {
                     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                     kept.extend_from_slice(piece);
@@ -86,7 +91,7 @@ impl Child {
                 });
             });
         }
-        Ok(Self { process, output, complaint, ended: false })
+        Ok(Self { process, output, complaint, complained, ended: false })
     }
 
     /// Reads its output and waits for its end.
@@ -100,6 +105,8 @@ impl Child {
             patience.check().map_err(|over| Error { reached: true, ..over })?;
             if gone.is_none() && self.has_ended() {
                 gone = Some(Instant::now());
+                // What it left behind would hold the output open.
+                self.signal(Signal::KILL);
             }
             if !open {
                 thread::sleep(if gone.is_some() { Duration::ZERO } else { TURN });
@@ -114,8 +121,10 @@ impl Child {
         self.finish()
     }
 
-    /// What it said on standard error.
+    /// What it said on standard error. It has ended, so that the end of that is near, unless somebody outside its
+    /// group holds it open.
     pub(super) fn complaint(&self) -> String {
+        let _ = self.complained.recv_timeout(AFTER);
         let kept = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&kept).into_owned()
     }

@@ -167,12 +167,14 @@ fn spoken(message: &Message) -> String {
         Role::User => "User",
         Role::Assistant => "Assistant",
     };
-    let parts = message.parts.iter().map(|part| match part {
-        Part::Text { text } => text.clone(),
-        Part::ToolCall { name, input, .. } => format!("[calls {name} with {input}]"),
+    let parts = message.parts.iter().filter_map(|part| match part {
+        Part::Text { text } => Some(text.clone()),
+        Part::ToolCall { name, input, .. } => Some(format!("[calls {name} with {input}]")),
         Part::ToolResult { content, failed, .. } => {
-            format!("[{}: {content}]", if *failed { "the tool failed" } else { "the tool's result" })
+            let how = if *failed { "the tool failed" } else { "the tool's result" };
+            Some(format!("[{how}: {content}]"))
         }
+        Part::Own { .. } => None,
     });
     format!("{who}: {}", parts.collect::<Vec<_>>().join("\n"))
 }

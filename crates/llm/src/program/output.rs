@@ -80,6 +80,7 @@ impl Words {
             match part {
                 Part::Text { text } => tell(Delta::Text(text)),
                 Part::ToolCall { name, .. } => tell(Delta::Call(name)),
+                Part::Own { .. } => {}
                 Part::ToolResult { .. } => return Err(garbled(&"a reply has no results of tools")),
             }
         }

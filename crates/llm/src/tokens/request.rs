@@ -70,6 +70,7 @@ fn texts(request: &Request, with: &mut dyn FnMut(&str)) {
                 with(id);
                 with(content);
             }
+            Part::Own { value } => with(&value.to_string()),
         }
     }
     for tool in &request.tools {

@@ -12,6 +12,16 @@ use crate::{
     server::{Server, stream},
 };
 
+/// What Anthropic's models have thought, as it comes and goes.
+fn thought() -> Value {
+    json!({"type": "thinking", "thinking": "Hm.", "signature": "abc"})
+}
+
+/// The same of OpenAI's.
+fn reasoning() -> Value {
+    json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "xyz"})
+}
+
 /// A request that says all that can be said.
 pub(crate) fn full() -> Request {
     let call = |id: &str, input: Value| Part::ToolCall { id: id.into(), name: "weather".into(), input };
@@ -25,6 +35,8 @@ pub(crate) fn full() -> Request {
             Message {
                 role: Role::Assistant,
                 parts: vec![
+                    Part::Own { value: thought() },
+                    Part::Own { value: reasoning() },
                     Part::Text { text: "I look.".into() },
                     call("c1", json!({"city": "Wien"})),
                     call("c2", json!("not JSON")),
@@ -86,6 +98,7 @@ fn everything_that_can_be_said_is_sent() {
                 "messages": [
                     {"role": "user", "content": [{"type": "text", "text": "Weather?", "cache_control": cached}]},
                     {"role": "assistant", "content": [
+                        thought(),
                         {"type": "text", "text": "I look."},
                         {"type": "tool_use", "id": "c1", "name": "weather", "input": {"city": "Wien"}},
                         {"type": "tool_use", "id": "c2", "name": "weather", "input": {"arguments": "not JSON"}},
@@ -126,6 +139,7 @@ fn everything_that_can_be_said_is_sent() {
                 }],
                 "input": [
                     {"role": "user", "content": "Weather?"},
+                    reasoning(),
                     {"role": "assistant", "content": "I look."},
                     {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": "{\"city\":\"Wien\"}"},
                     {"type": "function_call", "call_id": "c2", "name": "weather", "arguments": "not JSON"},

@@ -35,6 +35,10 @@ fn call(id: &str, name: &str, input: Value) -> Part {
     Part::ToolCall { id: id.into(), name: name.into(), input }
 }
 
+fn own(value: Value) -> Part {
+    Part::Own { value }
+}
+
 /// What all formats say of one conversation; ids are theirs.
 fn expected(name: &str, id: &str) -> (Vec<Part>, Stop, u64, Vec<&'static str>) {
     let looked = || {
@@ -64,7 +68,10 @@ fn streams_become_the_same_reply_in_every_format() {
                 request.schema = Some(OutputSchema { name: "answer".into(), schema, strict: false });
             }
             let id = if format == "anthropic" { "toolu" } else { "call" };
-            let (parts, stop, output, told) = expected(name, id);
+            let (mut parts, stop, output, told) = expected(name, id);
+            if (format, name) == ("anthropic", "length") {
+                parts.insert(0, own(json!({"type": "thinking", "thinking": "hm", "signature": "abc"})));
+            }
             let (reply, heard) = ask(&*provider, &request);
             let reply = reply.unwrap();
             let usage = Tokens { input: 25, output, cache_read: 200, cache_write: 100 };
@@ -84,8 +91,9 @@ fn an_answer_in_one_piece_is_a_reply_too() {
         let usage = json!({"input_tokens": 3, "output_tokens": 2});
         let body = match ask.format() {
             "anthropic" => json!({
-                "id": "m", "model": "x-1", "content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn",
-                "usage": usage,
+                "id": "m", "model": "x-1", "stop_reason": "end_turn", "usage": usage,
+                "content": [{"type": "thinking", "thinking": "nobody signed it"}, {"type": "new"},
+                    {"type": "redacted_thinking", "data": "xyz"}, {"type": "text", "text": "Hi"}],
             }),
             "openai" => json!({
                 "id": "m", "model": "x-1",
@@ -94,7 +102,8 @@ fn an_answer_in_one_piece_is_a_reply_too() {
             }),
             _ => json!({
                 "id": "m", "model": "x-1", "status": "completed", "usage": usage,
-                "output": [{"type": "reasoning"},
+                "output": [{"type": "reasoning", "summary": []}, {"type": "new"},
+                    {"type": "reasoning", "id": "rs", "summary": [], "encrypted_content": "xyz"},
                     {"type": "message", "content": [{"type": "output_text", "text": "Hi"}]}],
             }),
         };
@@ -106,6 +115,14 @@ fn an_answer_in_one_piece_is_a_reply_too() {
         assert_eq!((reply.text().as_str(), reply.stop), ("Hi", Stop::End), "{format}");
         assert_eq!(reply.usage, Tokens { input: 3, output: 2, ..Tokens::default() }, "{format}");
         assert_eq!(told, ["Hi"], "{format}");
+        let thoughts: Vec<Part> = match format {
+            "anthropic" => vec![own(json!({"type": "redacted_thinking", "data": "xyz"}))],
+            "openai" => Vec::new(),
+            _ => {
+                vec![own(json!({"type": "reasoning", "id": "rs", "summary": [], "encrypted_content": "xyz"}))]
+            }
+        };
+        assert_eq!(reply.parts[..reply.parts.len() - 1], thoughts, "{format}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     Delta, Error, Part, Reply, Stop, Tokens, fault,
@@ -70,6 +70,15 @@ enum Block {
         #[serde(default)]
         input: Value,
     },
+    Thinking {
+        #[serde(default)]
+        thinking: String,
+        #[serde(default)]
+        signature: String,
+    },
+    RedactedThinking {
+        data: String,
+    },
     #[serde(other)]
     Other,
 }
@@ -110,6 +119,12 @@ enum Piece {
     InputJsonDelta {
         partial_json: String,
     },
+    ThinkingDelta {
+        thinking: String,
+    },
+    SignatureDelta {
+        signature: String,
+    },
     #[serde(other)]
     Other,
 }
@@ -123,11 +138,13 @@ struct Ending {
 enum Open {
     Text(String),
     Call { id: String, name: String, input: Value, json: String },
+    Thought { thinking: String, signature: String },
+    Hidden(String),
 }
 
 /// What has come of a reply.
 #[derive(Default)]
-pub(super) struct Folding {
+pub(crate) struct Folding {
     forced: Option<String>,
     id: String,
     model: String,
@@ -139,7 +156,7 @@ pub(super) struct Folding {
 
 impl Folding {
     /// With the tool that stands for the schema of the reply, if one does.
-    pub(super) fn new(forced: Option<String>) -> Self {
+    pub(crate) fn new(forced: Option<String>) -> Self {
         Self { forced, ..Self::default() }
     }
 
@@ -163,6 +180,8 @@ impl Folding {
                 }
                 Open::Call { id, name, input, json: String::new() }
             }
+            Block::Thinking { thinking, signature } => Open::Thought { thinking, signature },
+            Block::RedactedThinking { data } => Open::Hidden(data),
             Block::Other => return,
         };
         self.blocks.insert(index, open);
@@ -180,13 +199,26 @@ impl Folding {
                 }
                 json.push_str(partial_json);
             }
+            (Some(Open::Thought { thinking, .. }), Piece::ThinkingDelta { thinking: more }) => {
+                thinking.push_str(more);
+            }
+            (Some(Open::Thought { signature, .. }), Piece::SignatureDelta { signature: more }) => {
+                signature.push_str(more);
+            }
             _ => {}
         }
     }
 
-    fn part(&self, open: Open) -> Part {
-        match open {
+    /// None for a thought that nobody has signed: the service would not take it back.
+    fn part(&self, open: Open) -> Option<Part> {
+        Some(match open {
             Open::Text(text) => Part::Text { text },
+            Open::Thought { signature, .. } if signature.is_empty() => return None,
+            Open::Thought { thinking, signature } => {
+                let value = json!({"type": "thinking", "thinking": thinking, "signature": signature});
+                Part::Own { value }
+            }
+            Open::Hidden(data) => Part::Own { value: json!({"type": "redacted_thinking", "data": data}) },
             Open::Call { name, input, json, .. } if self.forced.as_deref() == Some(name.as_str()) => {
                 Part::Text { text: if json.is_empty() { input.to_string() } else { json } }
             }
@@ -194,7 +226,7 @@ impl Folding {
                 let input = if json.is_empty() { input } else { arguments(&json) };
                 Part::ToolCall { id, name, input }
             }
-        }
+        })
     }
 }
 
@@ -235,7 +267,7 @@ impl Fold for Folding {
             return None;
         }
         let blocks = std::mem::take(&mut self.blocks);
-        let parts: Vec<Part> = blocks.into_values().map(|open| self.part(open)).collect();
+        let parts: Vec<Part> = blocks.into_values().filter_map(|open| self.part(open)).collect();
         let stop = match self.stop.as_deref() {
             Some("end_turn") => Stop::End,
             Some("max_tokens" | "model_context_window_exceeded") => Stop::Length,

@@ -1,6 +1,6 @@
 //! Anthropic's Messages.
 
-mod fold;
+pub(super) mod fold;
 
 use serde_json::{Map, Value, json};
 
@@ -13,6 +13,8 @@ use crate::{
 /// The version of the format. 2026-10-21 takes no `temperature` and no `top_p` any more; whoever wants it all the same
 /// says so by a header of the service.
 const VERSION: &str = "2023-06-01";
+/// What of a reply is the service's own, and has to come back to it as it was when tools have been called.
+const THOUGHTS: [&str; 2] = ["thinking", "redacted_thinking"];
 
 /// A service that speaks Anthropic's Messages. Its base is `https://api.anthropic.com`; `/v1/messages` is put behind
 /// it.
@@ -153,7 +155,8 @@ fn turn(message: &Message, cached: bool) -> Value {
     let mut parts: Vec<&Part> = message.parts.iter().collect();
     parts.sort_by_key(|part| !matches!(part, Part::ToolResult { .. }));
     let mut content: Vec<Value> = parts.into_iter().filter_map(block).collect();
-    if let Some(Value::Object(last)) = content.last_mut().filter(|_| cached) {
+    let thought = |block: &Value| block["type"].as_str().is_some_and(|kind| THOUGHTS.contains(&kind));
+    if let Some(Value::Object(last)) = content.last_mut().filter(|block| cached && !thought(block)) {
         last.insert("cache_control".into(), json!({"type": "ephemeral"}));
     }
     let role = match message.role {
@@ -166,6 +169,7 @@ fn turn(message: &Message, cached: bool) -> Value {
 fn block(part: &Part) -> Option<Value> {
     Some(match part {
         Part::Text { text } if text.is_empty() => return None,
+        Part::Own { .. } => part.own(&THOUGHTS)?.clone(),
         Part::Text { text } => json!({"type": "text", "text": text}),
         Part::ToolCall { id, name, input } => {
             // The format takes objects only.

@@ -86,7 +86,7 @@ struct Call {
 
 /// What has come of a reply.
 #[derive(Default)]
-pub(super) struct Folding {
+pub(crate) struct Folding {
     id: String,
     model: String,
     text: String,

@@ -1,6 +1,6 @@
 //! OpenAI's Chat Completions, which many servers speak.
 
-mod fold;
+pub(super) mod fold;
 
 use serde_json::{Map, Value, json};
 
@@ -152,6 +152,7 @@ fn turn(message: &Message, messages: &mut Vec<Value>) {
                 "id": id, "type": "function", "function": {"name": name, "arguments": written(input)},
             })),
             Part::Text { .. } => some = true,
+            Part::Own { .. } => {}
         }
     }
     if !some && calls.is_empty() {

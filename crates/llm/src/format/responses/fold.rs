@@ -1,7 +1,7 @@
 //! What Responses answer, made a reply.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     Delta, Error, Kind, Part, Reply, Stop, Tokens, fault,
@@ -64,6 +64,7 @@ enum Item {
         #[serde(default)]
         arguments: String,
     },
+    Reasoning(Map<String, Value>),
     #[serde(other)]
     Other,
 }
@@ -110,7 +111,7 @@ impl Usage {
 
 /// What has come of a reply.
 #[derive(Default)]
-pub(super) struct Folding {
+pub(crate) struct Folding {
     /// Items that are complete, for servers that do not repeat them at the end.
     items: Vec<Item>,
     id: String,
@@ -180,7 +181,7 @@ impl Fold for Folding {
                     }
                 }
                 Item::FunctionCall { name, .. } => tell(Delta::Call(name)),
-                Item::Other => {}
+                Item::Reasoning(_) | Item::Other => {}
             }
         }
         Ok(())
@@ -213,7 +214,12 @@ impl Fold for Folding {
                     }
                     parts.push(Part::ToolCall { id, name, input: arguments(&text) });
                 }
-                Item::Other => {}
+                // Without its content the service, which keeps nothing of it, could make nothing of it.
+                Item::Reasoning(mut item) if item.get("encrypted_content").is_some_and(Value::is_string) => {
+                    item.insert("type".into(), "reasoning".into());
+                    parts.push(Part::Own { value: Value::Object(item) });
+                }
+                Item::Reasoning(_) | Item::Other => {}
             }
         }
         let (id, model) = (std::mem::take(&mut self.id), std::mem::take(&mut self.model));

@@ -1,6 +1,6 @@
 //! OpenAI's Responses.
 
-mod fold;
+pub(super) mod fold;
 
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,8 @@ use crate::{
 /// A service that speaks OpenAI's Responses. Its base is `https://api.openai.com/v1`; `/responses` is put behind it.
 ///
 /// Nothing is stored there: each request has the whole conversation. The format knows no stop texts, so that a
-/// request with some is an error, and no seed. It cannot say that a tool failed; its result has to.
+/// request with some is an error, and no seed. It cannot say that a tool failed; its result has to. What a model
+/// thought comes back only where `include: [reasoning.encrypted_content]` is asked for ([`Request::extra`]).
 pub struct Responses {
     line: Line,
 }
@@ -122,12 +123,15 @@ fn choice(choice: &Choice) -> Value {
     }
 }
 
-/// The items of one message: its texts are one, each call and each result is one.
+/// The items of one message: its texts are one, each thought, each call and each result is one.
 fn items(message: &Message) -> Vec<Value> {
-    let (mut items, mut some) = (Vec::new(), false);
+    let thoughts = message.parts.iter().filter_map(|part| part.own(&["reasoning"]).cloned());
+    let mut items: Vec<Value> = thoughts.collect();
+    let (first, mut some) = (items.len(), false);
     for part in &message.parts {
         match part {
             Part::Text { .. } => some = true,
+            Part::Own { .. } => {}
             Part::ToolCall { id, name, input } => items.push(json!({
                 "type": "function_call", "call_id": id, "name": name, "arguments": written(input),
             })),
@@ -137,10 +141,10 @@ fn items(message: &Message) -> Vec<Value> {
         }
     }
     if some {
-        // A model speaks before it calls; a user speaks after results.
+        // A model thinks, speaks and calls; a user speaks after results.
         let (role, at) = match message.role {
             Role::User => ("user", items.len()),
-            Role::Assistant => ("assistant", 0),
+            Role::Assistant => ("assistant", first),
         };
         items.insert(at, json!({"role": role, "content": message.text()}));
     }
