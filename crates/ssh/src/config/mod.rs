@@ -5,6 +5,7 @@ mod dump;
 mod resolver;
 mod scan;
 mod settings;
+mod simple;
 mod tokens;
 
 pub(crate) use args::check_args;

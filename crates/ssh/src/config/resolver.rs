@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::args::config_file;
 use super::scan::{Extras, Scope, scan};
+use super::simple::Simple;
 use super::{Dump, Settings};
 use crate::options::ConfigFile;
 use crate::{Endpoint, Error, Options};
@@ -49,8 +50,10 @@ impl Resolver {
     /// Finds out what holds for this endpoint.
     pub(crate) async fn resolve(&self, endpoint: &Endpoint) -> Result<Resolved, Error> {
         let (scope, extras) = self.scan(config_file(&endpoint.ssh_args));
-        if scope == Scope::Plain && endpoint.ssh_args.is_empty() {
-            let settings = Ok(Settings::plain(endpoint, &self.options, extras));
+        if scope == Scope::Plain
+            && let Some(own) = Simple::read(&endpoint.ssh_args)
+        {
+            let settings = Ok(Settings::plain(endpoint, &self.options, extras, own));
             return Ok(Resolved { dump: None, settings });
         }
         let dump = async {

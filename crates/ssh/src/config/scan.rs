@@ -16,7 +16,7 @@ pub(crate) enum Scope {
 
 /// Options that may stand in a plain configuration: how we connect does not depend on them, or (the last two)
 /// only what we write down and what is tried when everything else was refused.
-const HARMLESS: &[&str] = &[
+pub(super) const HARMLESS: &[&str] = &[
     "addkeystoagent",
     "clearallforwardings",
     "compression",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::dump::{Dump, paths};
 use super::scan::Extras;
+use super::simple::Simple;
 use super::tokens::Tokens;
 use crate::endpoint::{check_host, check_user};
 use crate::known::Identity;
@@ -88,7 +89,7 @@ const DEFAULT_KEYS: [&str; 5] = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed2551
 
 impl Settings {
     /// What holds where the configuration says nothing of importance.
-    pub(super) fn plain(endpoint: &Endpoint, options: &Options, extras: Extras) -> Self {
+    pub(super) fn plain(endpoint: &Endpoint, options: &Options, extras: Extras, own: Simple) -> Self {
         let port = endpoint.port.unwrap_or(22);
         let home = |name: &str| options.home.join(".ssh").join(name);
         let identity_files = match endpoint.identity_files.as_slice() {
@@ -102,12 +103,18 @@ impl Settings {
             family: None,
             identity_files,
             certificate_files: Vec::new(),
-            identities_only: false,
+            identities_only: own.identities_only.unwrap_or(false),
             agent: options.agent.clone().map_or(Agent::None, Agent::Socket),
             known_as: Identity::new(&endpoint.host, port, None),
-            user_known_hosts: vec![home("known_hosts"), home("known_hosts2")],
+            user_known_hosts: match own.user_known_hosts {
+                Some(file) => vec![file],
+                None => vec![home("known_hosts"), home("known_hosts2")],
+            },
             global_known_hosts: vec!["/etc/ssh/ssh_known_hosts".into(), "/etc/ssh/ssh_known_hosts2".into()],
-            host_keys: endpoint.host_key_checking,
+            host_keys: match endpoint.host_key_checking {
+                HostKeys::Strict => own.host_keys.unwrap_or(HostKeys::Strict),
+                said => said,
+            },
             hash_known_hosts: extras.hash_known_hosts,
             jumps: Vec::new(),
             methods: vec![Method::PublicKey, Method::Keyboard, Method::Password],

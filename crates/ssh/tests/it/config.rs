@@ -24,7 +24,8 @@ async fn the_program_is_asked_as_seldom_as_that_is_right() {
     let none: &[&str] = &[];
     for (config, args, expected) in [
         (plain, none, 0),
-        (plain, &["-o", "StrictHostKeyChecking=no"], 2),
+        (plain, &["-o", "StrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null"], 0),
+        (plain, &["-o", "UserKnownHostsFile=~/known"], 2),
         (general, none, 2),
         (general, &["-J", "bastion"], 2),
         (blocks, none, 1 + 5),
