@@ -10,7 +10,12 @@ use std::{
     process::Command,
 };
 
+use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
+
+/// How the program is made small: functions that are the same become one, and the list of places to relocate is
+/// packed. Not every linker can do the first, nor every C library the second; the program is built without, then.
+const LEAN: [&str; 2] = ["-Clink-arg=-Wl,--icf=all", "-Clink-arg=-Wl,-z,pack-relative-relocs"];
 
 /// What the cargo outside sets for its own build, and must not mean this one.
 const FOREIGN: [&str; 12] = [
@@ -45,7 +50,11 @@ fn main() {
         Vec::new()
     };
     let sha256: String = Sha256::digest(&image).iter().map(|byte| format!("{byte:02x}")).collect();
-    fs::write(out.join("gate"), &image).expect("OUT_DIR can be written");
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(&image).expect("memory takes it");
+    let packed = packed.finish().expect("memory takes it");
+    fs::write(out.join("gate.gz"), packed).expect("OUT_DIR can be written");
+    println!("cargo::rustc-env=GATE_SIZE={}", image.len());
     println!("cargo::rustc-env=GATE_ARCH={arch}");
     println!("cargo::rustc-env=GATE_SHA256={sha256}");
 }
@@ -54,12 +63,22 @@ fn main() {
 /// where that is not so (this crate built by itself) it goes out.
 fn build(root: &Path, out: &Path, target: &str) -> PathBuf {
     let folder = out.join("target");
-    let built = cargo(root, &folder, target, true) || cargo(root, &folder, target, false);
+    let made = folder.join(target).join("gate").join("windlass-gate");
+    let lean = [(&LEAN[..], true), (&LEAN[..], false)];
+    let tries = lean.into_iter().chain([(&[][..], true), (&[][..], false)]);
+    let built =
+        tries.into_iter().any(|(flags, offline)| cargo(root, &folder, target, flags, offline) && runs(&made));
     assert!(built, "the gate for {target} could not be built; what cargo said is above");
-    folder.join(target).join("gate").join("windlass-gate")
+    made
 }
 
-fn cargo(root: &Path, folder: &Path, target: &str, offline: bool) -> bool {
+/// Whether the program starts. One for another machine cannot be asked.
+fn runs(program: &Path) -> bool {
+    let foreign = var("HOST").split('-').next() != Some(&var("CARGO_CFG_TARGET_ARCH"));
+    foreign || Command::new(program).arg("--version").output().is_ok_and(|said| said.status.success())
+}
+
+fn cargo(root: &Path, folder: &Path, target: &str, flags: &[&str], offline: bool) -> bool {
     let mut command = Command::new(var("CARGO"));
     command
         .current_dir(root)
@@ -77,7 +96,8 @@ fn cargo(root: &Path, folder: &Path, target: &str, offline: bool) -> bool {
             command.env_remove(&name);
         }
     }
-    command.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
+    let flags = [&["-Ctarget-feature=+crt-static"], flags].concat();
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     if var("PROFILE") == "debug" {
         // A build for trying things out is to be quick; only its size differs.
         command.envs([("CARGO_PROFILE_GATE_LTO", "off"), ("CARGO_PROFILE_GATE_CODEGEN_UNITS", "16")]);

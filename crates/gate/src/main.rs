@@ -1,7 +1,8 @@
 //! The gate as a program: `windlass-gate serve HASH FOLDER` speaks the protocol on its input and output.
 //!
-//! It is built as one static file without an async runtime (`crates/image`). A panic unwinds: one module that
-//! panics must not take the requests beside it along, and that is worth the tenth of its size that it costs.
+//! It is built as one static file without an async runtime (`crates/image`). A panic, which is a bug, ends it with
+//! a word on the error output: what can unwind is a tenth larger, and every host would have to take that. The
+//! guard ends its children then, and the controller takes what was under way as in doubt.
 
 use std::{
     env,
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
 fn serve_here(hash: &str, cwd: PathBuf) -> io::Result<()> {
     // A longer program name would hide this one in the list of processes; without it nothing else changes.
     let _ = rustix::thread::set_name(c"windlass-gate");
-    std::panic::set_hook(Box::new(|_| {}));
+    std::panic::set_hook(Box::new(panicked));
     let output = output()?;
     let dir = env::current_dir().ok();
     let cwd = if cwd.is_dir() { cwd } else { PathBuf::from("/") };
@@ -50,6 +51,12 @@ fn serve_here(hash: &str, cwd: PathBuf) -> io::Result<()> {
     let options = Options { hash: hash.to_owned(), cwd, dir, guard: env::current_exe().ok() };
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     serve::serve(input, output, options).map_err(io::Error::other)
+}
+
+/// Says what happened, and ends without the image of memory that an abort may leave: secrets would be in it.
+fn panicked(info: &std::panic::PanicHookInfo<'_>) {
+    let _ = writeln!(io::stderr(), "windlass-gate: internal error: {}", info.to_string().replace('\n', " "));
+    std::process::exit(101);
 }
 
 /// The real output, for frames alone: whatever else may write to standard output from now on goes nowhere.

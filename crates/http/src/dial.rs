@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    net::TcpStream,
     os::unix::net::UnixStream,
     path::PathBuf,
     sync::{Arc, mpsc},
@@ -22,7 +22,7 @@ use ureq::{
 };
 
 use crate::{
-    Error, Scheme, Url,
+    Error, Scheme, Url, names,
     pool::{Kept, Line, Pool},
     tls,
     wire::{Patience, Socket, TURN, Wire},
@@ -122,7 +122,7 @@ fn reach(host: &str, port: u16, patience: &Patience) -> Result<TcpStream, Error>
 fn attempt(host: &str, port: u16, limit: Duration) -> Result<TcpStream, Error> {
     let start = Instant::now();
     let unknown = || Error::Unknown { host: host.into() };
-    let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs().map_err(|_| unknown())?.collect();
+    let addresses = names::addresses(host, port).map_err(|_| unknown())?;
     let mut last = None;
     for (index, address) in addresses.iter().enumerate() {
         let rest = u32::try_from(addresses.len() - index).unwrap_or(1);

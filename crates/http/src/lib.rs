@@ -12,6 +12,7 @@ mod client;
 mod cookies;
 mod dial;
 mod error;
+mod names;
 mod pool;
 mod proxy;
 mod redirect;
@@ -21,6 +22,7 @@ mod wire;
 
 pub use client::{Body, Client, Credentials, Options, Payload, Request, Response};
 pub use error::Error;
+pub use names::addresses;
 pub use proxy::Proxies;
 pub use redirect::Follow;
 pub use tls::{Identity, Trust};

@@ -22,7 +22,7 @@ use crate::{Error, wire::Wire};
 /// Which certificates of servers are good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
-    /// Those that the system trusts; where it has no list, those that Mozilla trusts.
+    /// Those that the system trusts.
     System,
     /// Those signed by a certificate in this file or folder.
     Of(PathBuf),
@@ -39,14 +39,15 @@ pub struct Identity {
     pub key: Option<PathBuf>,
 }
 
-/// Where systems keep what they trust, in one file.
-const BUNDLES: [&str; 6] = [
+/// Where systems keep what they trust, in one file; the last is a folder with a file for each.
+const BUNDLES: [&str; 7] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
     "/usr/local/share/certs/ca-root-nss.crt",
+    "/etc/ssl/certs",
 ];
 
 /// What TLS needs to know.
@@ -57,7 +58,7 @@ pub(crate) fn config(trust: &Trust, identity: Option<&Identity>) -> Result<Arc<C
         .map_err(failed)?;
     let builder = match trust {
         Trust::Anyone => builder.dangerous().with_custom_certificate_verifier(Arc::new(Blind(provider))),
-        Trust::System => builder.with_root_certificates(system()),
+        Trust::System => builder.with_root_certificates(system()?),
         Trust::Of(path) => builder.with_root_certificates(of(path)?),
     };
     let config = match identity {
@@ -74,14 +75,14 @@ fn failed(error: rustls::Error) -> Error {
     Error::Tls(error.to_string())
 }
 
-fn system() -> RootCertStore {
-    for path in BUNDLES {
-        let roots = fs::read(path).map(|pem| roots(&pem)).unwrap_or_else(|_| RootCertStore::empty());
-        if !roots.is_empty() {
-            return roots;
-        }
-    }
-    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
+/// As Python and OpenSSL have it, there is no list of our own: whom a system trusts is for its owner to say.
+fn system() -> Result<RootCertStore, Error> {
+    BUNDLES.iter().find_map(|path| of(Path::new(path)).ok()).ok_or_else(|| {
+        Error::Tls(
+            "this system has no list of certificates to trust: install ca-certificates, or name a file"
+                .into(),
+        )
+    })
 }
 
 fn of(path: &Path) -> Result<RootCertStore, Error> {

@@ -7,6 +7,7 @@
 //! * `have`: the gate is there, its checksum was verified, and it runs from here on.
 //! * `need SYSTEM SIZE`: a line with nothing but the mark and then exactly so many bytes are expected; what
 //!   comes before that line is passed over, so that requests may be sent before it is known. `have` follows.
+//!   With the word `gzip` after it the host can unpack, and so many bytes of the packed program are expected.
 //! * `arch SYSTEM`: there is no gate for it. `fail REASONS`: no folder would do. `bad REASON`: the upload is not
 //!   what it should be.
 //!
@@ -53,14 +54,15 @@ found() { if have; then run; fi; };
 each "" found;
 w=; if [ -n "$c" ]; then mkdir -p "$c" 2>/dev/null; fi;
 exact() { [ "$(echo abcdef | { head -c 2 >/dev/null 2>&1; cat; })" = cdef ]; };
-take() { if exact; then head -c $n; else dd ibs=1 obs=65536 count=$n 2>/dev/null; fi; };
+take() { if exact; then head -c $1; else dd ibs=1 obs=65536 count=$1 2>/dev/null; fi; };
+unzips() { [ $z -gt 0 ] && [ "$(echo x | gzip -c 2>/dev/null | gzip -dc 2>/dev/null)" = x ]; };
 fits() { d=$(pwd -P); find . -name ".upload-*" -mmin +60 -exec rm -f {} + 2>/dev/null;
 if dd if=/dev/zero of=$t bs=65536 count=$((n / 65536 + 1)) 2>/dev/null; then
 if chmod 700 $t && true >$t && ./$t 2>/dev/null; then upload; fi; w="$w; $d is mounted noexec";
 elif [ -w . ]; then w="$w; $d has no room"; else w="$w; $d is read-only"; fi; rm -f $t; };
-upload() { echo "$e need $m $n";
+upload() { if unzips; then echo "$e need $m $z gzip"; else z=0; echo "$e need $m $n"; fi;
 while IFS= read -r l; do if [ "$l" = $e ]; then break; fi; done;
-take >$t; s=$(wc -c <$t);
+if [ $z -gt 0 ]; then take $z | gzip -dc >$t 2>/dev/null; else take $n >$t; fi; s=$(wc -c <$t);
 if [ $s -eq $n ]; then sum $t; if [ "$x" = $h ]; then
 if [ -L "$f" ] || [ -d "$f" ]; then rm -rf "./$f"; fi; chmod 700 $t && mv -f $t "$f" && run; x="cannot be put in place"; else x="its checksum is $x"; fi; else x="$((s)) of $n bytes came"; fi;
 rm -f $t; echo "$e bad $x"; exit 74; };
@@ -89,13 +91,14 @@ impl Delivery {
 
     /// A command that removes the gates of this user from a host. It prints one line with the word `clean`.
     pub fn clean() -> String {
-        quoted(&format!("h=; n=0; m=;{FUNCTIONS}{CLEAN}"))
+        quoted(&format!("h=; n=0; z=0; m=;{FUNCTIONS}{CLEAN}"))
     }
 
-    /// The gate for a system, as `need` names it.
-    pub(super) fn image(&self, system: &str) -> Option<Image> {
-        let found = self.gates.iter().find(|(arch, _)| system.strip_prefix("Linux-") == Some(arch));
-        found.map(|(_, image)| *image)
+    /// What is to be sent to a system, as `need` names it, if it asks for as much as that is.
+    pub(super) fn bytes(&self, system: &str, packed: bool, size: u64) -> Option<&'static [u8]> {
+        let (_, image) = self.gates.iter().find(|(arch, _)| system.strip_prefix("Linux-") == Some(arch))?;
+        let bytes = if packed { image.packed()? } else { image.bytes() };
+        (bytes.len() as u64 == size).then_some(bytes)
     }
 }
 
@@ -108,7 +111,8 @@ impl Default for Delivery {
 }
 
 fn case(arch: &str, image: &Image) -> String {
-    format!("Linux-{arch}) h={}; n={};; ", image.sha256, image.bytes.len())
+    let packed = image.packed().map_or(0, <[u8]>::len);
+    format!("Linux-{arch}) h={}; n={}; z={packed};; ", image.sha256, image.size)
 }
 
 fn quoted(script: &str) -> String {

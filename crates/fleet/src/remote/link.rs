@@ -144,12 +144,12 @@ impl Link {
                     self.shared.write(Write::Have);
                     return Ok(());
                 }
-                Said::Need(system, size) => {
-                    let image = self.delivery.image(&system).filter(|image| image.bytes.len() as u64 == size);
+                Said::Need { system, size, packed } => {
+                    let gate = self.delivery.bytes(&system, packed, size);
                     let odd = || Error::Rogue(format!("it asks for {size} bytes of a gate for {system:?}"));
-                    let image = image.filter(|_| !self.shared.was_sent()).ok_or_else(odd)?;
+                    let gate = gate.filter(|_| !self.shared.was_sent()).ok_or_else(odd)?;
                     self.due = Some((Instant::now() + self.options.upload, "the upload of the gate"));
-                    self.shared.write(Write::Upload(image.bytes));
+                    self.shared.write(Write::Upload(gate));
                 }
                 Said::Clean => return Err(Error::Rogue("it was not asked to clean up".into())),
             }

@@ -12,7 +12,14 @@ pub(super) enum Said {
     /// The gate runs from here on.
     Have,
     /// The gate for this system is to be sent, so many bytes of it.
-    Need(String, u64),
+    Need {
+        /// The system.
+        system: String,
+        /// How many bytes are expected.
+        size: u64,
+        /// Of the packed program.
+        packed: bool,
+    },
     /// Everything of ours was removed.
     Clean,
 }
@@ -65,9 +72,10 @@ fn read(line: &str) -> Result<Said, Error> {
         "have" => Ok(Said::Have),
         "clean" => Ok(Said::Clean),
         "need" => {
+            let (rest, packed) = rest.strip_suffix(" gzip").map_or((rest, false), |rest| (rest, true));
             let (system, size) = rest.rsplit_once(' ').unwrap_or_default();
             let size = size.parse().map_err(|_| odd(line))?;
-            Ok(Said::Need(system.to_owned(), size))
+            Ok(Said::Need { system: system.to_owned(), size, packed })
         }
         "arch" => Err(Error::Arch(rest.to_owned())),
         "fail" => Err(Error::Homeless(rest.to_owned())),
@@ -100,8 +108,10 @@ mod tests {
     fn our_line_is_found_among_others() {
         assert_eq!(said(&["hello\nWINDLASS-G", "ATE have\n0000"]), (Ok(Some(Said::Have)), "0000".into()));
         assert_eq!(said(&["no end WINDLASS-GATE have\n"]).0, Ok(Some(Said::Have)));
-        let need = Said::Need("Linux-x86_64".into(), 12);
-        assert_eq!(said(&["WINDLASS-GATE need Linux-x86_64 12\n"]).0, Ok(Some(need)));
+        for (line, packed) in [("need Linux-x86_64 12\n", false), ("need Linux-x86_64 12 gzip\n", true)] {
+            let need = Said::Need { system: "Linux-x86_64".into(), size: 12, packed };
+            assert_eq!(said(&["WINDLASS-GATE ", line]).0, Ok(Some(need)));
+        }
         assert_eq!(said(&["WINDLASS-GATE clean\n"]).0, Ok(Some(Said::Clean)));
         assert_eq!(said(&["WINDLASS-GATE arch OpenBSD-mips\n"]).0, Err(Error::Arch("OpenBSD-mips".into())));
         for line in ["WINDLASS-GATE dance\n", "WINDLASS-GATE need x many\n", "WINDLASS-GATE\n"] {

@@ -110,11 +110,12 @@ fn said(panic: &(dyn Any + Send)) -> String {
 
 /// A frame with a result. A reply that is too long for one loses the ends of its texts, and says how much.
 pub(super) fn frame(id: u64, body: Body) -> Vec<u8> {
-    let frame = wire::encode(&Answer::Result { id, body });
+    let answer = Answer::Result { id, body };
+    let frame = wire::encode(&answer);
     if frame.len() <= wire::LIMIT {
         return frame;
     }
-    let Ok(Answer::Result { body: Body::Reply(mut reply), .. }) = serde_json::from_slice(&frame[8..]) else {
+    let Answer::Result { body: Body::Reply(mut reply), .. } = answer else {
         return too_long(id);
     };
     let names: Vec<String> = reply.fields.keys().cloned().collect();

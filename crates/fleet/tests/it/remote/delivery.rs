@@ -88,6 +88,7 @@ async fn a_host_with_busyboxs_tools_alone_gets_it_whole() {
         "rm",
         "mv",
         "true",
+        "gzip",
     ] {
         symlink("/usr/bin/busybox", bin.join(tool)).unwrap();
     }
@@ -220,11 +221,23 @@ async fn homes_that_cannot_hold_it_have_a_way_out() {
 #[tokio::test]
 async fn an_upload_that_is_cut_or_wrong_is_not_kept() {
     let host = Host::new();
-    for (bytes, said) in [(&b"too short"[..], "9 of "), (&[7; 9 << 20], "its checksum is")] {
-        let (mut streams, _child) = host.exec(&Delivery::default().command());
+    let packed = windlass_image::gate(std::env::consts::ARCH).unwrap().packed().unwrap();
+    // Hosts whose gzip does not work take the program as it is.
+    let plain = "gzip() { return 1; }; ";
+    for (before, bytes, said) in [
+        (plain, &b"too short"[..], "9 of "),
+        (plain, &[7; 9 << 20], "its checksum is"),
+        ("", b"too short", "0 of "),
+        ("", &[7; 9 << 20], "0 of "),
+        ("", &packed[..packed.len() / 2], " bytes came"),
+    ] {
+        let command = Delivery::default().command().replace("/bin/sh -c '", &format!("/bin/sh -c '{before}"));
+        let (mut streams, _child) = host.exec(&command);
         let mut line = vec![0; 200];
         let count = streams.output.read(&mut line).await.unwrap();
-        assert!(line[..count].starts_with(b"WINDLASS-GATE need "), "{}", line.escape_ascii());
+        let line = String::from_utf8_lossy(&line[..count]).into_owned();
+        assert!(line.starts_with("WINDLASS-GATE need "), "{line}");
+        assert_eq!(line.ends_with(" gzip\n"), before.is_empty(), "{line}");
         streams.input.write_all(b"\nWINDLASS-GATE\n").await.unwrap();
         // The host takes as much as it wants, and no more.
         let _ = streams.input.write_all(bytes).await;

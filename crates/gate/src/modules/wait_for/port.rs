@@ -1,8 +1,7 @@
 //! Connections that end when the run has to.
 
 use std::{
-    io,
-    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    net::{IpAddr, SocketAddr},
     os::fd::{AsFd, OwnedFd},
     sync::mpsc,
     thread,
@@ -42,9 +41,8 @@ pub(super) fn resolve(host: &str, port: u16, end: Instant, cx: &Context<'_>) -> 
     let (answer, question) = (mpsc::sync_channel(1), host.to_owned());
     let send = answer.0;
     let ask = move || {
-        let found: io::Result<Vec<SocketAddr>> = (question.as_str(), port).to_socket_addrs().map(Iterator::collect);
         // Nobody may be waiting any more.
-        let _ = send.send(found.unwrap_or_default());
+        let _ = send.send(windlass_http::addresses(&question, port).unwrap_or_default());
     };
     thread::Builder::new().name("resolve".into()).spawn(ask).map_err(Error::io("look up", host))?;
     while Instant::now() < end {

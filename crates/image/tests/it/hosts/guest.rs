@@ -29,7 +29,7 @@ impl Guest {
         let image = windlass_image::gate(std::env::consts::ARCH).unwrap();
         let put = "cat >/run/windlass-gate && chmod 700 /run/windlass-gate";
         let mut upload = rig.host(1).command(put).unwrap().stdin(Stdio::piped()).spawn().unwrap();
-        upload.stdin.take().unwrap().write_all(image.bytes).unwrap();
+        upload.stdin.take().unwrap().write_all(image.bytes()).unwrap();
         assert!(upload.wait().unwrap().success());
         let mut serve = rig.host(1).command("cd /run && exec ./windlass-gate serve h /").unwrap();
         let mut gate = serve.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
