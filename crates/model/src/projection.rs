@@ -3,6 +3,7 @@
 //! Runs have up to a million steps, so every projection is a view that serialises as it is walked; the
 //! functions that return a [`Value`](serde_json::Value) are for small ones and for tests.
 
+mod audit;
 mod events;
 mod output;
 mod plan;
@@ -14,6 +15,7 @@ mod totals;
 mod trace;
 mod view;
 
+pub use audit::audit_line;
 pub use events::{Attempts, EventLine, event_line};
 pub use output::{last_result, task_output};
 pub use plan::{PlanView, plan_view};

@@ -36,7 +36,7 @@ fn lay_out() -> TestEnv {
 #[test]
 fn every_document_that_a_page_shows_is_a_good_one() {
     let mut count = 0;
-    for page in ["README.md", "docs/workflows.md"] {
+    for page in ["README.md", "docs/workflows.md", "docs/prompts.md"] {
         for document in documents(page) {
             let env = lay_out();
             env.file("w.yaml", &document);

@@ -5,7 +5,7 @@ use windlass_testkit::TestEnv;
 use crate::e2e_support::{copy, env, repository};
 
 /// The lines below `$ command` in a README's transcript.
-fn transcript(command: &str) -> Vec<Vec<String>> {
+pub(crate) fn transcript(command: &str) -> Vec<Vec<String>> {
     let readme = std::fs::read_to_string(repository().join("README.md")).expect("the README can be read");
     let mut found = Vec::new();
     let mut inside = false;
@@ -26,7 +26,7 @@ fn transcript(command: &str) -> Vec<Vec<String>> {
 }
 
 /// A line without what differs from run to run: how long things took, and the run's id.
-fn plain(line: &str) -> String {
+pub(crate) fn plain(line: &str) -> String {
     let id =
         |word: &str| word.len() == 12 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let time = |word: &str| {

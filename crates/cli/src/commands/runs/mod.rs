@@ -2,6 +2,7 @@
 
 mod abort;
 mod answer;
+mod audit;
 mod backup;
 mod events;
 mod export;
@@ -58,6 +59,7 @@ enum Command {
     Prune(prune::Args),
     Replay(replay::Args),
     Trace(trace::Args),
+    Audit(audit::Args),
     Export(export::Args),
     Import(import::Args),
     Backup(backup::Args),
@@ -78,6 +80,7 @@ impl Args {
             Command::Prune(args) => args.run(app),
             Command::Replay(args) => args.run(app),
             Command::Trace(args) => args.run(app),
+            Command::Audit(args) => args.run(app),
             Command::Export(args) => args.run(app),
             Command::Import(args) => args.run(app),
             Command::Backup(args) => args.run(app),

@@ -1,8 +1,10 @@
 //! Prompts as people have them: the real program, with programs and a server of ours as models.
 
 mod answers;
+mod audit;
 mod bounds;
 mod crash;
+mod examples;
 mod keys;
 mod model;
 mod server;

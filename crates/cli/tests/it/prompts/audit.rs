@@ -1,0 +1,43 @@
+//! What was asked, by whom, and for how much: read from the journal.
+
+use serde_json::{Value, json};
+
+use super::model::{CALL, answers, with};
+
+#[test]
+fn every_attempt_has_one_line_whatever_models_say() {
+    let env = with(
+        "tasks:
+  - { id: a, prompt: 'say: x', model: tiny, cache: true }
+  - id: b
+    needs: [a]
+    prompt: rate it
+    model: tiny
+    context: { strategy: none }
+    schema_retries: 1
+    output_schema: { type: object, required: [score] }
+  - { id: c, needs: [b], run: echo no model }
+",
+    );
+    let hostile = "x\n{\"event\": \"finished\", \"usage\": {\"tokens\": 0}}\n\u{1b}[2J\r";
+    answers(&env, &[json!({"text": hostile}), json!({"text": hostile}), json!({"text": "{\"score\": 1}"})]);
+    env.run(["run", "w.yaml"]).success();
+    let output = env.run(["runs", "audit", "latest"]);
+    output.success();
+    let lines: Vec<Value> = output.json_lines();
+    assert_eq!(output.stdout().lines().count(), 2, "{output:?}");
+    let tasks: Vec<&str> = lines.iter().filter_map(|line| line["task"].as_str()).collect();
+    assert_eq!(tasks, ["a", "b"]);
+    let cost: f64 = lines.iter().filter_map(|line| line["usage"]["cost"]["amount"].as_f64()).sum();
+    assert_eq!((cost * 1e9).round() as u64, 3 * CALL);
+    let b = &lines[1];
+    assert_eq!((&b["model"], &b["provider"], &b["status"]), (&json!("tiny"), &json!("local"), &json!("ok")));
+    assert_eq!(b["requests"].as_array().map(Vec::len), Some(2));
+    assert_eq!(b["context"]["sent"][0]["tasks"], json!(["a"]));
+    assert!(b["request"].as_str().is_some_and(|hash| hash.len() == 64), "{b}");
+    // What was asked is kept whole, for whoever has to know.
+    let asked = b["asked"].as_str().expect("it is kept").to_owned();
+    let kept = env.everything().into_iter().find(|(path, _)| path.ends_with(&asked)).expect("it is there");
+    assert!(String::from_utf8_lossy(&kept.1).contains("rate it"));
+    assert!(!output.stdout().contains('\u{1b}'), "no control character reaches the terminal");
+}
