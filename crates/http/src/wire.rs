@@ -122,16 +122,19 @@ pub(crate) struct Wire {
     patience: Patience,
     /// Goes before the target of the request line, once: a proxy is asked with the whole address.
     origin: Option<String>,
+    /// What comes after the one request is no other one: its line would need the whole address too.
+    single: bool,
 }
 
 impl Wire {
     pub(crate) fn new(socket: Socket, patience: Patience, sizes: (usize, usize)) -> Self {
-        Self { socket, buffers: LazyBuffers::new(sizes.0, sizes.1), patience, origin: None }
+        Self { socket, buffers: LazyBuffers::new(sizes.0, sizes.1), patience, origin: None, single: false }
     }
 
     /// The next request line is for a proxy.
     pub(crate) fn through(mut self, origin: String) -> Self {
         self.origin = Some(origin);
+        self.single = true;
         self
     }
 
@@ -197,6 +200,6 @@ impl Transport for Wire {
     }
 
     fn is_open(&mut self) -> bool {
-        self.origin.is_none() && self.socket.is_quiet()
+        !self.single && self.socket.is_quiet()
     }
 }

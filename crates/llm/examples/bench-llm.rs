@@ -6,9 +6,12 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     process::ExitCode,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -22,6 +25,9 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// How many pieces a reply comes in.
 const PIECES: usize = 200;
+/// How many requests are made at once in the last case, and how long the server takes for each.
+const THREADS: usize = 64;
+const DELAY: Duration = Duration::from_millis(50);
 
 fn main() -> ExitCode {
     match run() {
@@ -62,7 +68,11 @@ fn run() -> Result<()> {
         );
         cases.push(case);
     }
-    if save { keep(parsed, &cases) } else { Ok(()) }
+    let many = many(count)?;
+    println!(
+        "\n{count} requests, {THREADS} at once, to a server that takes {DELAY:?}: {many:.2} times the bound"
+    );
+    if save { keep(parsed, &cases, many) } else { Ok(()) }
 }
 
 /// Megabytes a second, and nanoseconds an event.
@@ -144,7 +154,7 @@ fn events(format: &str) -> String {
 }
 
 /// A server that answers everything with one stream; gives its address.
-fn serve(events: String) -> Result<String> {
+fn serve(events: String, delay: Duration) -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = format!("http://{}", listener.local_addr()?);
     let length = events.len();
@@ -153,13 +163,13 @@ fn serve(events: String) -> Result<String> {
     thread::spawn(move || {
         for socket in listener.incoming().flatten() {
             let answer = answer.clone();
-            thread::spawn(move || serve_one(socket, &answer));
+            thread::spawn(move || serve_one(socket, &answer, delay));
         }
     });
     Ok(address)
 }
 
-fn serve_one(socket: TcpStream, answer: &str) -> std::io::Result<()> {
+fn serve_one(socket: TcpStream, answer: &str, delay: Duration) -> std::io::Result<()> {
     socket.set_nodelay(true)?;
     let mut stream = BufReader::new(socket);
     loop {
@@ -177,12 +187,15 @@ fn serve_one(socket: TcpStream, answer: &str) -> std::io::Result<()> {
             }
         }
         std::io::copy(&mut (&mut stream).take(length), &mut std::io::sink())?;
+        if !delay.is_zero() {
+            thread::sleep(delay);
+        }
         stream.get_mut().write_all(answer.as_bytes())?;
     }
 }
 
 fn measure(format: &str, count: usize) -> Result<Value> {
-    let url = serve(events(format))?;
+    let url = serve(events(format), Duration::ZERO)?;
     let service = Service::new(format, url.clone(), None);
     let provider: Arc<dyn Provider> = match format {
         "anthropic" => Arc::new(Anthropic::new(service)),
@@ -226,6 +239,32 @@ fn measure(format: &str, count: usize) -> Result<Value> {
     )
 }
 
+/// How much longer many requests at once take than the server does.
+fn many(count: usize) -> Result<f64> {
+    let service = Service::new("openai", serve(events("openai"), DELAY)?, None);
+    let chat = Arc::new(Chat::new(service, Quirks::default()));
+    let limits = Limits { at_once: Some(THREADS), ..Limits::default() };
+    let client = Client::new(chat, Arc::new(Limiter::new(limits)), Retry::default());
+    let request = Request::new("x", "Write some words.", 1000);
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while next.fetch_add(1, Ordering::SeqCst) < count {
+                    let asked = client.ask(&request, &mut |_| {}, &Patience::endless());
+                    failed.fetch_add(usize::from(asked.reply.is_err()), Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    let bound = DELAY.as_secs_f64() * count.div_ceil(THREADS) as f64;
+    match failed.into_inner() {
+        0 => Ok(start.elapsed().as_secs_f64() / bound),
+        failed => Err(format!("{failed} requests of {count} failed").into()),
+    }
+}
+
 /// Microseconds of this thread's processor time for each of so many calls, the first tenth left out: the median of
 /// five rounds.
 fn each(count: usize, mut call: impl FnMut() -> Result<()>) -> Result<f64> {
@@ -250,7 +289,7 @@ fn busy() -> Result<u64> {
     Ok(text.split(' ').next().unwrap_or_default().parse()?)
 }
 
-fn keep(parsed: (f64, f64), cases: &[Value]) -> Result<()> {
+fn keep(parsed: (f64, f64), cases: &[Value], many: f64) -> Result<()> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
     let all = json!({
         "bench": "llm",
@@ -260,6 +299,7 @@ fn keep(parsed: (f64, f64), cases: &[Value]) -> Result<()> {
         "sse_mb_per_second": parsed.0,
         "sse_ns_per_event": parsed.1,
         "cases": cases,
+        "many_over_bound": many,
     });
     let file = format!("bench/results/llm-{now}.json");
     std::fs::create_dir_all("bench/results")?;

@@ -1,10 +1,15 @@
 //! Requests through a proxy.
 
-use windlass_http::{Error, Options, Proxies, Trust};
+use std::{
+    io::BufReader,
+    sync::{Arc, Mutex},
+};
+
+use windlass_http::{Client, Error, Options, Proxies, Request, Trust, Url};
 
 use crate::{
     body, get,
-    server::{CA, Server, answer},
+    server::{CA, Server, answer, read},
 };
 
 fn proxied(proxy: &str, except: &str) -> Options {
@@ -32,6 +37,28 @@ fn a_proxy_is_asked_with_the_whole_address() {
     let options = proxied(&proxy.address.to_string(), "127.0.0.1");
     assert_eq!(body(get(options, &server.url("/")).unwrap()).unwrap(), "straight");
     assert_eq!(server.asked()[0].header("proxy-authorization"), None);
+}
+
+#[test]
+fn a_proxy_is_asked_with_the_whole_address_every_time() {
+    let more = Arc::new(Mutex::new(Vec::new()));
+    let seen = more.clone();
+    let proxy = Server::plain(move |_, way| {
+        answer(way, "200 OK", "", b"by proxy");
+        let mut way = BufReader::new(way);
+        while let Some(ask) = read(&mut way) {
+            seen.lock().unwrap().push(ask.target);
+            answer(way.get_mut(), "200 OK", "", b"by proxy");
+        }
+    });
+    let client = Client::keeping(proxied(&format!("http://{}", proxy.address), ""));
+    for _ in 0..2 {
+        let url = Url::parse("http://far.example:81/x").unwrap();
+        assert_eq!(client.send(&Request::new("GET", url)).and_then(body).unwrap(), "by proxy");
+    }
+    let mut targets: Vec<String> = proxy.asked().into_iter().map(|ask| ask.target).collect();
+    targets.append(&mut more.lock().unwrap());
+    assert_eq!(targets, ["http://far.example:81/x"; 2]);
 }
 
 #[test]

@@ -97,7 +97,15 @@ fn read(
     let broken = |why: &str| Error::new(Kind::BadAnswer, format!("{}: {why}", line.service.name));
     if !answer.streams() {
         let body = answer.rest().map_err(|error| line.lost(error, patience))?;
-        fold.whole(&body, tell)?;
+        // Some servers do not say that they stream.
+        if body.starts_with(b"data:") || body.starts_with(b"event:") {
+            let mut parser = Parser::default();
+            let mut each = |event: Event<'_>| fold.event(event, tell).map(drop);
+            parser.push(&body, &mut each)?;
+            parser.end(&mut each)?;
+        } else {
+            fold.whole(&body, tell)?;
+        }
         return fold.reply().ok_or_else(|| broken("the answer is not a whole reply"));
     }
     let (mut parser, mut buffer, last) = (Parser::default(), vec![0; PIECE], Cell::new(false));

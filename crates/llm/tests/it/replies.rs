@@ -127,6 +127,16 @@ fn an_answer_in_one_piece_is_a_reply_too() {
 }
 
 #[test]
+fn a_stream_that_does_not_say_so_is_one_all_the_same() {
+    let server = Server::start(|ask, way| {
+        answer(way, "200 OK", "Content-Type: text/plain\r\n", fixture(ask.format(), "text"))
+    });
+    for (format, provider) in providers(&server) {
+        assert_eq!(ask(&*provider, &request()).0.unwrap().text(), "Grüß Gott!", "{format}");
+    }
+}
+
+#[test]
 fn usage_that_nobody_told_is_estimated_and_says_so() {
     // Twelve letters asked, nine answered.
     let request = Request::new("m", "0123456789ab", 100);
