@@ -27,7 +27,7 @@ def main():
         options.tools.remove(name)
     rows, load = [], os.getloadavg()
     for count in options.hosts:
-        rig = hosts.Rig(options.rig, count)
+        rig = hosts.Rig(options.rig, count, options.rtt)
         folder = pathlib.Path(tempfile.mkdtemp(prefix="windlass-bench-"))
         try:
             programs = {"windlass": options.windlass, "venv": options.venv}
@@ -157,7 +157,7 @@ def save(options, rows, load):
     pip = subprocess.run([f"{options.venv}/bin/pip", "list", "--format", "json"], capture_output=True, text=True, check=False)
     peers = {"ansible-core", "mitogen", "pyinfra", "paramiko"}
     said = {
-        "bench": "fleet", "time": at, "cores": os.cpu_count(), "processor": model[0] if model else platform.machine(),
+        "bench": "fleet", "time": at, "rtt_ms": options.rtt, "cores": os.cpu_count(), "processor": model[0] if model else platform.machine(),
         "kernel": platform.release(), "load_before": load, "load_after": os.getloadavg(),
         "windlass": subprocess.run([options.windlass, "--version"], capture_output=True, text=True, check=True).stdout.strip(),
         "peers": {one["name"]: one["version"] for one in json.loads(pip.stdout or "[]") if one["name"] in peers},
@@ -175,6 +175,7 @@ def arguments():
     said.add_argument("--hosts", type=numbers, default=[1, 10], help="how many test hosts, as in 1,10,20 (default 1,10)")
     said.add_argument("--work", type=words, default=list(work.WORK), help="which workloads (default ping,cmd10,file10,tmpl10)")
     said.add_argument("--tools", type=words, default=list(tools.TOOLS), help=f"which tools (default {','.join(tools.TOOLS)})")
+    said.add_argument("--rtt", type=float, default=0, help="how many milliseconds a round trip to the hosts takes (default 0: none)")
     said.add_argument("--runs", type=int, default=3, help="how many rounds (default 3)")
     said.add_argument("--patience", type=float, default=20, help="a tool whose runs took this long has no further one (default 20 s)")
     said.add_argument("--no-save", dest="save", action="store_false", help="write no results")

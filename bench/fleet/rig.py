@@ -5,13 +5,15 @@ import pathlib
 import re
 import subprocess
 
+import delay
 import work
 
 
 class Rig:
-    """N test hosts, for as long as this object is open."""
+    """N test hosts, for as long as this object is open; tools reach them over a long way if there is a delay."""
 
-    def __init__(self, program, count):
+    def __init__(self, program, count, rtt=0):
+        self.delay = None
         self.process = subprocess.Popen([program, "up", str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         lines = []
         # The inventory is the program's only output, and its last line names the hosts' keys.
@@ -25,9 +27,19 @@ class Rig:
             raise SystemExit("bench: there are no test hosts; what the rig said is above")
         self.key = re.search(r"private_key_file=(\S+)", self.inventory)[1]
         self.known_hosts = re.search(r"UserKnownHostsFile=(\S+)", self.inventory)[1]
+        self.real, self.real_known = self.hosts, self.known_hosts
+        if rtt:
+            self.delay = delay.Delay(self.hosts, rtt)
+            self.hosts = self.delay.hosts
+            self.known_hosts = delay.known_hosts(self.known_hosts, self.real, self.hosts)
+            self.inventory = self.inventory.replace(f"={self.real_known}", f"={self.known_hosts}")
+            for name, address in self.real.items():
+                self.inventory = re.sub(rf"^{name} ansible_host=\S+", f"{name} ansible_host={self.hosts[name]}", self.inventory, flags=re.M)
         self.groups = _groups() / f"wlrig{pathlib.Path(self.key).parent.name}"
 
     def close(self):
+        if self.delay:
+            self.delay.close()
         self.process.stdin.close()
         self.process.wait()
 
@@ -42,11 +54,11 @@ class Rig:
     def each(self, script):
         """What a script says on each host."""
         def one(address):
-            options = [f"UserKnownHostsFile={self.known_hosts}", "StrictHostKeyChecking=yes", "LogLevel=ERROR"]
+            options = [f"UserKnownHostsFile={self.real_known}", "StrictHostKeyChecking=yes", "LogLevel=ERROR"]
             words = ["ssh", "-i", self.key, *(word for option in options for word in ("-o", option)), f"root@{address}", script]
             return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            return dict(zip(self.hosts, pool.map(one, self.hosts.values())))
+            return dict(zip(self.hosts, pool.map(one, self.real.values())))
 
     def reset(self):
         """Takes away what tools left: the tree, and what they keep of themselves."""

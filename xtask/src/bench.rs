@@ -45,6 +45,19 @@ pub(crate) fn fleet(args: &[&str]) -> Chore {
     go(bench.args(args))
 }
 
+/// Runs the program over many simulated hosts.
+pub(crate) fn swarm(args: &[&str]) -> Chore {
+    needs::programs(&[("python3", "python3")])?;
+    go(cargo().args(["build", "--release", "--package", "windlass-cli", "--bin", "windlass"]))?;
+    go(cargo().args(["build", "--release", "--package", "windlass-swarm", "--bin", "swarm"]))?;
+    let mut bench = Command::new("python3");
+    bench.arg("-B").arg(root().join("bench/swarm.py"));
+    for program in ["windlass", "swarm"] {
+        bench.arg(format!("--{program}")).arg(target().join("release").join(program));
+    }
+    go(bench.arg("--results").arg(root().join("bench/results")).args(args))
+}
+
 /// The virtual environment with the peers, made where it is missing. A peer that cannot be had is left out; the
 /// comparison says so.
 fn peers(target: &Path) -> Result<PathBuf, String> {

@@ -34,6 +34,12 @@ Chores:
                     --work WORDS   which workloads (default ping,cmd10,file10,tmpl10)
                     --tools WORDS  which tools (default all)
                     --runs N       how many rounds (default 3)
+                    --rtt MS       over a way whose round trips take so long
+                    --no-save      write no results
+  bench swarm     connect to many simulated hosts and run one module on each
+                    --hosts N,N    how many (default 1000)
+                    --chunk N,N    how many of them at once (default 10,100)
+                    --runs N       how many rounds (default 3)
                     --no-save      write no results
   bench llm       measure what a request to a language model costs besides the HTTP call
                     --requests N   how many in each round (default 1000)
@@ -80,6 +86,7 @@ fn main() -> ExitCode {
         ["bench", "engine", rest @ ..] => bench::engine(rest),
         ["bench", "fleet", rest @ ..] => bench::fleet(rest),
         ["bench", "llm", rest @ ..] => bench::llm(rest),
+        ["bench", "swarm", rest @ ..] => bench::swarm(rest),
         other => Err(format!("no chore {:?}: `cargo xtask help` lists them", other.join(" "))),
     };
     match chore {

@@ -25,6 +25,7 @@ mod prompts;
 mod reference;
 mod runs;
 mod saved_plans;
+mod swarm;
 mod undo;
 mod usage;
 mod watching;
