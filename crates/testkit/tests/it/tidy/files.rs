@@ -52,7 +52,9 @@ fn no_file_is_unsafe_that_may_not_be() {
 fn only_the_program_and_the_chores_print() {
     let allow = ["clippy::", "print_std"].concat();
     let may = |name: &str| {
-        ["xtask/", "crates/cli/", "crates/swarm/", "crates/testkit/"].iter().any(|folder| name.starts_with(folder))
+        ["xtask/", "crates/cli/", "crates/swarm/", "crates/testkit/"]
+            .iter()
+            .any(|folder| name.starts_with(folder))
             || name.contains("/examples/")
     };
     let found = sources().into_iter().filter(|(name, text)| !may(name) && text.contains(&allow));
