@@ -9,6 +9,7 @@ mod fuzz;
 mod needs;
 mod oracles;
 mod rig;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -47,9 +48,11 @@ Chores:
   rig prepare     make the base of all test hosts where it is missing
   rig up N        boot N test hosts to look around in, until input ends
   rig sweep       take down test hosts whose test was killed
-  soak            the crash sweeps with many more random kill times (default 500), then ten minutes of each
-                  fuzz target
-                    --kills N      how many
+  soak            the long sweeps: the simulator, several processes on one store, the crash sweeps with random
+                  kill times, then ten minutes of each fuzz target
+                    --seeds N      how many seeds of the simulator (default 1000000)
+                    --runs N       how many runs each process starts (default 40)
+                    --kills N      how many kills (default 500)
   fuzz [TARGET…]  try hostile inputs on what reads documents, expressions, durations, records and plans
                     --seconds N    how long each (default 30)
                     --keep         keep the inputs that reach new code in fuzz/corpus
@@ -77,7 +80,7 @@ fn main() -> ExitCode {
         ["tidy"] => test::tidy(),
         ["oracles"] => test::oracles(),
         ["live", rest @ ..] => test::live(rest),
-        ["soak", rest @ ..] => test::soak(rest).and_then(|()| fuzz::soak()),
+        ["soak", rest @ ..] => soak::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["dist"] => dist::pack(),
         ["rig", "prepare"] => rig::prepare(),

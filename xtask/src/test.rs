@@ -1,4 +1,4 @@
-//! The tests: all of them, those of the repository itself, and the long sweeps.
+//! The tests: all of them, and those of the repository itself.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -56,19 +56,6 @@ pub(crate) fn live(args: &[&str]) -> Chore {
         .args(args)
         .args(["--", "--nocapture"])
         .env("WINDLASS_LIVE", "1"))
-}
-
-/// Runs the crash sweeps with many random kill times, in a release build: a slow machine has fewer moments.
-pub(crate) fn soak(args: &[&str]) -> Chore {
-    let kills = match args {
-        [] => "500",
-        ["--kills", number] => number,
-        other => return Err(format!("soak takes --kills N only, not {:?}", other.join(" "))),
-    };
-    go(cargo()
-        .args(["test", "--release", "--package", "windlass-cli", "--test", "it", "e2e_crash"])
-        .args(["--", "--nocapture"])
-        .env("WINDLASS_SOAK_KILLS", kills))
 }
 
 /// Runs the tests that compare with stored files in the mode in which they write them.

@@ -19,8 +19,10 @@ tasks:
   - { id: c, needs: [a, b], run: \"echo c >> marks/{{ run.id }}; seq 1 180000\" }
 ";
 
-/// How many runs each process starts, one after another.
-const RUNS: usize = 3;
+/// How many runs each process starts, one after another: a few for every build, many for `cargo xtask soak`.
+fn runs() -> usize {
+    std::env::var("WINDLASS_SOAK_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(3)
+}
 
 /// Ends those that work in the background, also where something panics.
 struct Done<'a>(&'a AtomicBool);
@@ -42,7 +44,7 @@ fn id(workers: usize, worker: usize, n: usize) -> String {
 
 /// Starts runs; some are killed after a record of their own, and resumed.
 fn work(env: &TestEnv, workers: usize, worker: usize) {
-    for n in 0..RUNS {
+    for n in 0..runs() {
         let id = id(workers, worker, n);
         let call = env.call(["run", "w.yaml", "--id", &id, "-q"]);
         if (worker + n).is_multiple_of(2) {
@@ -83,7 +85,7 @@ fn again(env: &TestEnv, done: &AtomicBool, allowed: &str, args: impl Fn(usize) -
 fn check(env: &TestEnv, workers: usize) {
     let store = store(env);
     for worker in 0..workers {
-        for n in 0..RUNS {
+        for n in 0..runs() {
             let id = windlass_model::RunId::new(id(workers, worker, n)).expect("a good id");
             let row = store.run(&id).expect("it was not lost").row;
             assert_eq!(row.status, RunStatus::Completed, "{id}");
@@ -141,7 +143,7 @@ fn together(workers: usize) {
     let done = AtomicBool::new(false);
     let (exports, copies) = (AtomicUsize::new(0), AtomicUsize::new(0));
     // Only what is older than the workers' runs is ever let go.
-    let keep = (workers * RUNS).to_string();
+    let keep = (workers * runs()).to_string();
     std::thread::scope(|scope| {
         let _done = Done(&done);
         let (env, done, exports, copies, keep) = (&env, &done, &exports, &copies, &keep);
@@ -172,7 +174,7 @@ fn together(workers: usize) {
     env.run(["runs", "prune", "--keep", &keep]).success();
     let left = store(&env).runs(&Filter::default()).expect("lists");
     assert!(left.iter().all(|row| !row.id.as_str().starts_with("old")), "the old ones go");
-    assert_eq!(left.len(), workers * RUNS);
+    assert_eq!(left.len(), workers * runs());
     let doctor: Value = env.run(["doctor", "--repair", "--json"]).json();
     assert_eq!(doctor["healthy"], true, "{doctor}");
     check(&env, workers);

@@ -1,6 +1,6 @@
 //! The dispatcher under a deterministic simulator: virtual time, scripted actions, faults and signals, by seed.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -580,26 +580,37 @@ fn simulate(seed: u64) -> (RunStatus, usize) {
 
 /// How many seeds: enough for every build; `cargo xtask soak` asks for a million.
 fn seeds() -> u64 {
-    std::env::var("WINDLASS_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(3_000)
+    std::env::var("WINDLASS_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000)
+}
+
+/// How seeds end, and how often steps were handed over together in them.
+fn simulate_all(seeds: impl Iterator<Item = u64>) -> (BTreeMap<&'static str, u32>, usize) {
+    let mut ends = BTreeMap::new();
+    let mut convoys = 0;
+    for seed in seeds {
+        let (status, seen) = std::panic::catch_unwind(|| simulate(seed)).unwrap_or_else(|panic| {
+            let said = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+            panic!("seed {seed}: {said}");
+        });
+        *ends.entry(status.word()).or_insert(0) += 1;
+        convoys += seen;
+    }
+    (ends, convoys)
 }
 
 #[test]
 fn every_seed_ends_and_loses_nothing() {
-    let mut ends = std::collections::BTreeMap::new();
-    let mut convoys = 0;
-    for seed in 1..=seeds() {
-        let end = std::panic::catch_unwind(|| simulate(seed));
-        match end {
-            Ok((status, seen)) => {
-                *ends.entry(status.word()).or_insert(0) += 1;
-                convoys += seen;
-            }
-            Err(panic) => {
-                let said = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-                panic!("seed {seed}: {said}");
-            }
+    let lanes = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mine = |lane: usize| (1..=seeds()).skip(lane).step_by(lanes);
+    let (mut ends, mut convoys) = (BTreeMap::new(), 0);
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..lanes).map(|lane| scope.spawn(move || simulate_all(mine(lane)))).collect();
+        for lane in all {
+            let (found, seen) = lane.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            found.into_iter().for_each(|(end, count)| *ends.entry(end).or_insert(0) += count);
+            convoys += seen;
         }
-    }
+    });
     // A simulator in which everything ends one way shows nothing.
     assert!(convoys > 100, "steps were handed over together {convoys} times");
     assert!(ends.len() == 3 && ends.values().all(|&n| n > 20), "{ends:?}");

@@ -1,0 +1,60 @@
+//! The long sweeps, in release builds: a slow program has fewer moments in which it can be hit.
+
+use crate::cargo::{cargo, go};
+use crate::{Chore, fuzz};
+
+/// How much of everything there is to be.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    seeds: u64,
+    kills: u64,
+    runs: u64,
+}
+
+/// Runs the simulator, the crash sweeps, several processes on one store, and the fuzz targets, for long.
+pub(crate) fn run(args: &[&str]) -> Chore {
+    let Wanted { seeds, kills, runs } = read(args)?;
+    let sweep = |package: &str, target: &[&str], test: &str, variable: &str, count: u64| {
+        println!("xtask: {test}, {count} times");
+        go(cargo()
+            .args(["test", "--release", "--package", package])
+            .args(target)
+            .args([test, "--", "--nocapture"])
+            .env(variable, count.to_string()))
+    };
+    sweep("windlass-engine", &["--lib"], "dispatch::sim", "WINDLASS_SEEDS", seeds)?;
+    sweep("windlass-cli", &["--test", "it"], "many_processes", "WINDLASS_SOAK_RUNS", runs)?;
+    sweep("windlass-cli", &["--test", "it"], "e2e_crash", "WINDLASS_SOAK_KILLS", kills)?;
+    fuzz::soak()
+}
+
+fn read(args: &[&str]) -> Result<Wanted, String> {
+    let mut wanted = Wanted { seeds: 1_000_000, kills: 500, runs: 40 };
+    for pair in args.chunks(2) {
+        let &[name, number] = pair else { return Err(format!("{} needs a number", pair[0])) };
+        let place = match name {
+            "--seeds" => &mut wanted.seeds,
+            "--kills" => &mut wanted.kills,
+            "--runs" => &mut wanted.runs,
+            other => return Err(format!("soak has no option {other:?}: there are --seeds, --kills, --runs")),
+        };
+        let count = number.replace('_', "").parse().ok().filter(|count| *count > 0);
+        *place = count.ok_or_else(|| format!("{name} needs a whole number above zero, not {number:?}"))?;
+    }
+    Ok(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_sweep_has_a_number() {
+        assert_eq!(read(&[]), Ok(Wanted { seeds: 1_000_000, kills: 500, runs: 40 }));
+        let some = read(&["--runs", "2", "--seeds", "20_000"]);
+        assert_eq!(some, Ok(Wanted { seeds: 20_000, kills: 500, runs: 2 }));
+        for bad in [&["--seeds"][..], &["--seeds", "0"], &["--seeds", "x"], &["--seed", "1"]] {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+    }
+}
