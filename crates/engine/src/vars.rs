@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use serde_json::{Map, Value as Json};
 use windlass_expr::{Lookup, Outside, References, Scope, ScopeBuilder, Value, Vars, from_json, render_tree};
@@ -218,6 +218,12 @@ fn each_in(value: &Json, visit: &mut impl FnMut(&str)) {
 
 /// Names that a strand of steps has gathered: registered results and facts.
 pub(crate) type Registers = Arc<BTreeMap<String, Value>>;
+
+/// Those of a strand that has gathered nothing: most strands share this one.
+pub(crate) fn no_registers() -> Registers {
+    static NONE: LazyLock<Registers> = LazyLock::new(Registers::default);
+    NONE.clone()
+}
 
 /// The variables and groups of the inventory's hosts, each host's as one layer.
 #[derive(Debug, Default)]

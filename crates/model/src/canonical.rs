@@ -47,6 +47,8 @@ struct Member {
     start: usize,
     /// How long its name is, as it stands between the quotes.
     name: usize,
+    /// Whether something of its name is escaped.
+    escaped: bool,
 }
 
 impl Member {
@@ -55,13 +57,15 @@ impl Member {
     }
 }
 
-/// The order of names, which is that of what they say: it differs from that of their texts where one is escaped.
-fn before(a: &[u8], b: &[u8]) -> bool {
-    if !a.contains(&b'\\') && !b.contains(&b'\\') {
-        return a < b;
+/// Whether one name comes before another. That is decided by what they say: where something is escaped it differs
+/// from what stands there.
+fn before(text: &[u8], a: &Member, b: &Member) -> bool {
+    let (one, other) = (a.name(text), b.name(text));
+    if !a.escaped && !b.escaped {
+        return one < other;
     }
     let said = |name: &[u8]| serde_json::from_slice::<String>(&[b"\"", name, b"\""].concat()).ok();
-    said(a) < said(b)
+    said(one) < said(other)
 }
 
 impl Formatter for Sorted {
@@ -72,14 +76,15 @@ impl Formatter for Sorted {
 
     fn begin_object_key<W: Write + ?Sized>(&mut self, _: &mut W, _: bool) -> io::Result<()> {
         let start = self.text.0.borrow().len();
-        self.members.push(Member { start, name: 0 });
+        self.members.push(Member { start, name: 0, escaped: false });
         Ok(())
     }
 
     fn end_object_key<W: Write + ?Sized>(&mut self, _: &mut W) -> io::Result<()> {
-        let end = self.text.0.borrow().len();
+        let text = self.text.0.borrow();
         let member = self.members.last_mut().expect("a key ends after it began");
-        member.name = end - member.start - 2;
+        member.name = text.len() - member.start - 2;
+        member.escaped = member.name(&text).contains(&b'\\');
         Ok(())
     }
 
@@ -88,9 +93,12 @@ impl Formatter for Sorted {
         let mut text = self.text.0.borrow_mut();
         let first = *self.objects.last().expect("a member ends in its object");
         let (new, sorted) = self.members[first..].split_last_mut().expect("a member ends after it began");
-        let (name, length) = (new.name(&text), text.len() - new.start);
-        let place = sorted.partition_point(|member| before(member.name(&text), name));
+        if sorted.last().is_none_or(|last| before(&text, last, new)) {
+            return Ok(());
+        }
+        let place = sorted.partition_point(|member| before(&text, member, new));
         if let Some(next) = sorted.get(place) {
+            let length = text.len() - new.start;
             new.start = next.start;
             text[new.start..].rotate_right(length);
             sorted[place..].iter_mut().for_each(|member| member.start += length);

@@ -127,7 +127,7 @@ impl Draft {
         let ids: Vec<TaskId> = self.tasks.iter().map(|t| t.id.clone()).collect();
         let names = Names { hosts: &hosts, host_sets: &host_sets, stages: &self.stages, ids: &ids };
         let tasks = self.tasks.into_iter().map(|task| names.task(task)).collect::<Result<_, _>>()?;
-        let plan = Plan {
+        let mut plan = Plan {
             version: PLAN_VERSION,
             name: self.name,
             backend: self.backend,
@@ -143,6 +143,7 @@ impl Draft {
             tasks,
         };
         plan.check()?;
+        plan.share_names();
         Ok(plan)
     }
 }

@@ -3,7 +3,7 @@
 //! A plan holds no absolute path, no place in a document and no clock: the same inputs give the same bytes.
 //! Tasks, stages and hosts are sorted by name, so that index order is name order everywhere below.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -482,9 +482,27 @@ impl Plan {
 
     /// Reads a plan and checks its shape, so that no index in it can lead nowhere.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, BadPlan> {
-        let plan: Plan = serde_json::from_slice(bytes).map_err(|e| BadPlan::Json(e.to_string()))?;
+        let mut plan: Plan = serde_json::from_slice(bytes).map_err(|e| BadPlan::Json(e.to_string()))?;
         plan.check()?;
+        plan.share_names();
         Ok(plan)
+    }
+
+    /// Lets steps share the texts of their ids and actions: a large plan has few different ones.
+    pub(crate) fn share_names(&mut self) {
+        let (mut ids, mut actions) = (HashSet::new(), HashSet::new());
+        for step in self.tasks.iter_mut().flat_map(|task| &mut task.steps) {
+            share(&mut ids, &mut step.id);
+            share(&mut actions, &mut step.action);
+        }
+    }
+}
+
+/// Puts the first of equal names in the place of this one.
+fn share<T: Clone + Eq + std::hash::Hash>(known: &mut HashSet<T>, name: &mut T) {
+    match known.get(name) {
+        Some(first) => name.clone_from(first),
+        None => drop(known.insert(name.clone())),
     }
 }
 

@@ -82,7 +82,7 @@ impl Dispatcher {
             // It parked to be resumed, and will not be: back to where it stood, to be ended there.
             let task = &self.plan.tasks[key.0 as usize];
             let fresh = Strand::restore(key, task, &self.state);
-            self.strands.insert(key, fresh);
+            self.strands.insert(key, Box::new(fresh));
         }
         self.queue(key);
     }

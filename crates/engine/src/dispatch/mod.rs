@@ -278,7 +278,9 @@ impl Dispatcher {
     /// What is to be written and what is to be done, since the last call. Orders to start a step wait until
     /// all these records are durable.
     pub(crate) fn take(&mut self) -> (Vec<Record>, Vec<Order>) {
-        (std::mem::take(&mut self.records), std::mem::take(&mut self.orders))
+        // The next turn will write about as much as this one.
+        let room = Vec::with_capacity(self.records.len());
+        (std::mem::replace(&mut self.records, room), std::mem::take(&mut self.orders))
     }
 
     /// Whether everything is done but the last record.
@@ -329,7 +331,8 @@ impl Dispatcher {
 
     fn strand(&mut self, key: StrandKey) -> &mut Strand {
         let (plan, state) = (&self.plan, &self.state);
-        self.strands.entry(key).or_insert_with(|| Strand::restore(key, &plan.tasks[key.0 as usize], state))
+        let restore = || Box::new(Strand::restore(key, &plan.tasks[key.0 as usize], state));
+        self.strands.entry(key).or_insert_with(restore)
     }
 
     fn host_of(&self, key: StrandKey) -> &Arc<str> {

@@ -10,7 +10,7 @@ use windlass_model::{At, Code, Failure, Scope, Step};
 
 use super::Dispatcher;
 use super::strand::StrandKey;
-use crate::vars::Place;
+use crate::vars::{Place, no_registers};
 
 impl Dispatcher {
     /// The scopes of state that a strand sees, nearest first.
@@ -55,7 +55,7 @@ impl Dispatcher {
         own: BTreeMap<String, Value>,
         result: Option<&Json>,
     ) -> Value {
-        let none = Arc::default();
+        let none = no_registers();
         let registers = self.strands.get(&key).map_or(&none, |strand| &strand.registers);
         let task = &self.plan.tasks[key.0 as usize];
         let place = Place { task, step, host: self.host_of(key), registers };

@@ -81,7 +81,7 @@ impl Strand {
             walk: Walk::default(),
             doing: Doing::Ready,
             item: None,
-            registers: Registers::default(),
+            registers: crate::vars::no_registers(),
             attempts: 0,
             began: 0,
             deadline: None,
@@ -170,5 +170,6 @@ pub(crate) fn result_of(outcome: &Outcome) -> Json {
     Json::Object(fields)
 }
 
-/// The strands that are being worked on: far fewer than a plan has.
-pub(crate) type Strands = BTreeMap<StrandKey, Strand>;
+/// The strands that are being worked on: far fewer than a plan has. A strand is large, and moves between maps and
+/// lists; hence the boxes.
+pub(crate) type Strands = BTreeMap<StrandKey, Box<Strand>>;

@@ -89,7 +89,7 @@ impl Dispatcher {
         let hosts = self.plan.hosts_of(&self.plan.tasks[task as usize]).len() as u32;
         let strands: Vec<_> = (0..hosts).filter_map(|host| self.strands.remove(&(task, host))).collect();
         let left_out = |strand: &Strand| !strand.walk.failed && self.lost_before(strand.key).is_some();
-        if !strands.is_empty() && strands.iter().all(left_out) {
+        if !strands.is_empty() && strands.iter().all(|strand| left_out(strand)) {
             let why = self.lost_before(strands[0].key);
             return self.finish_task(task, TaskEnd::Blocked, why, None, None);
         }
@@ -224,7 +224,7 @@ impl Dispatcher {
     }
 
     /// What a task hands on: its `outputs` over the fields of its last result; for several hosts by host.
-    pub(super) fn outputs(&mut self, task: u32, strands: &[Strand]) -> Result<Option<Json>, Failure> {
+    pub(super) fn outputs(&mut self, task: u32, strands: &[Box<Strand>]) -> Result<Option<Json>, Failure> {
         let plan = self.plan.clone();
         let spec = &plan.tasks[task as usize];
         let wanted = &spec.more().outputs;

@@ -133,7 +133,7 @@ impl Dispatcher {
             return;
         };
         // What the step was given is rendered again only by its action, which knows what it kept.
-        let none = Strand::restore(key, &plan.tasks[at.task as usize], &self.state);
+        let none = Box::new(Strand::restore(key, &plan.tasks[at.task as usize], &self.state));
         let was = self.strands.insert(key, none);
         let scope = self.scope_of(key, Some(step), BTreeMap::new(), None);
         match was {
