@@ -1,5 +1,10 @@
 //! The benches, in a release build.
 
+mod engine;
+mod flame;
+
+pub(crate) use engine::measure as engine;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,13 +17,6 @@ const NEEDS: &[needs::Need] = &[("python3", "python3"), ("ssh", "openssh-client"
 
 /// The other tools of a fleet bench. The versions are those that the results in the repository were made with.
 const PEERS: [&str; 3] = ["ansible-core==2.19.14", "mitogen==0.3.54", "pyinfra==3.10.0"];
-
-/// Measures the engine with steps that do nothing.
-pub(crate) fn engine(args: &[&str]) -> Chore {
-    go(cargo()
-        .args(["run", "--quiet", "--release", "--package", "windlass-testkit", "--bin", "bench-engine", "--"])
-        .args(args))
-}
 
 /// Measures what a request to a language model costs besides the HTTP call.
 pub(crate) fn llm(args: &[&str]) -> Chore {

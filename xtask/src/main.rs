@@ -26,10 +26,12 @@ Chores:
   live [ARGS]     ask real services of language models one small thing each, with the keys of the environment,
                   for five cents at most; ARGS go to `cargo test`
   tidy            run only the checks of the repository itself: edges between crates, pages, files
-  bench engine    measure the engine with steps that do nothing; writes bench/results/*.json
-                    --steps N      steps in each graph (default 100000)
+  bench engine    measure the engine with steps that do nothing, beside its goals and other engines, which are
+                  installed in target/bench-peers-engine; writes bench/results/*.json
+                    --steps N      steps in each graph (default 1000000)
                     --only WORD    only the cases whose name contains WORD
                     --no-save      write no results
+                    --flame        draw where the time goes instead, into bench/results/flames
   bench fleet     compare with other tools over test hosts, in turns; installs the others in target/bench-peers
                     --hosts N,N    how many test hosts (default 1,10)
                     --work WORDS   which workloads (default ping,cmd10,file10,tmpl10)
