@@ -126,7 +126,9 @@ impl Draft {
         let host_sets: Vec<Vec<u32>> = sets.into_iter().collect();
         let ids: Vec<TaskId> = self.tasks.iter().map(|t| t.id.clone()).collect();
         let names = Names { hosts: &hosts, host_sets: &host_sets, stages: &self.stages, ids: &ids };
-        let tasks = self.tasks.into_iter().map(|task| names.task(task)).collect::<Result<_, _>>()?;
+        let mut tasks = self.tasks.into_iter().map(|task| names.task(task)).collect::<Result<Vec<_>, _>>()?;
+        // They were made in the place of their drafts, which are several times as large.
+        tasks.shrink_to_fit();
         let mut plan = Plan {
             version: PLAN_VERSION,
             name: self.name,

@@ -15,7 +15,7 @@ use crate::clock::median;
 const OFTEN: usize = 30;
 
 /// How many steps the live view is measured over.
-const LIVE_STEPS: usize = 3_000;
+const LIVE_STEPS: usize = 1_000;
 
 /// The program in a folder of its own.
 pub(crate) struct Program {
