@@ -39,8 +39,9 @@ pub(crate) fn prepare() -> Result<PathBuf, String> {
 
 fn install(folder: &std::path::Path) -> Chore {
     go(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")))?;
-    let pip = ["install", "--quiet", "--disable-pip-version-check"];
+    // Where there is no network, that is known soon.
+    let pip = ["install", "--quiet", "--disable-pip-version-check", "--retries", "1"];
     go(Command::new(folder.join("venv/bin/pip")).args(pip).args(CLIENTS))?;
-    let npm = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefix"];
+    let npm = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--prefix"];
     go(Command::new("npm").args(npm).arg(folder).arg(MOCK))
 }
