@@ -27,6 +27,7 @@ const COMMANDS: &[&str] = &[
     "runs prune",
     "runs replay",
     "runs trace",
+    "runs audit",
     "runs export",
     "runs import",
     "runs backup",
