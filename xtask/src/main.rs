@@ -31,7 +31,7 @@ Chores:
                     --steps N      steps in each graph (default 1000000)
                     --only WORD    only the cases whose name contains WORD
                     --no-save      write no results
-                    --flame        draw where the time goes instead, into bench/results/flames
+                    --flame        draw where the time goes instead, into target/flames
   bench fleet     compare with other tools over test hosts, in turns; installs the others in target/bench-peers
                     --hosts N,N    how many test hosts (default 1,10)
                     --work WORDS   which workloads (default ping,cmd10,file10,tmpl10)

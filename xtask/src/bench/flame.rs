@@ -30,11 +30,11 @@ const NARROW: f64 = 0.4;
 const BEGINNINGS: &[&str] =
     &["std::", "core::ops::function", "start_thread", "__libc_start", "_start", "main", "[unknown]"];
 
-/// Draws each case into `bench/results/flames`. The arguments are those of the bench; `--only` picks cases.
+/// Draws each case into `flames` where cargo builds. The arguments are those of the bench; `--only` picks cases.
 pub(crate) fn draw(bench: &Path, args: &[&str]) -> Chore {
     needs::programs(&[("perf", "linux-perf")])?;
     let (steps, only) = read(args)?;
-    let folder = root().join("bench/results/flames");
+    let folder = target().join("flames");
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     for case in CASES.iter().filter(|case| case.contains(only)) {
         let file = folder.join(format!("{}.svg", case.replace(' ', "-")));
