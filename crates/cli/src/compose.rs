@@ -46,7 +46,7 @@ pub(crate) fn runtime(app: &App, store: Store) -> Result<Runtime, Error> {
         builder = builder.action(broken(action));
     }
     builder = builder.action(broken(prompts.action(tools)));
-    Ok(builder.build()?)
+    Ok(builder.on_url(windlass_fleet::on_url(&app.env)).build()?)
 }
 
 /// The way to other hosts, as the user of this program has it.

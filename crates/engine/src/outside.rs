@@ -1,12 +1,10 @@
 //! What lookups of expressions reach while a run goes on: what the plan stands on first, then this machine.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
-use windlass_expr::{Local, Lookup, Outside, Place, PlaceKind, Value};
+use windlass_expr::{Local, Lookup, OnUrl, Outside, Place, PlaceKind, Value};
 use windlass_model::{BlobId, Inputs};
 
 use crate::action::Blobs;
@@ -21,6 +19,16 @@ pub(crate) struct Planned {
     check: bool,
 }
 
+/// What fetches addresses.
+#[derive(Clone)]
+pub(crate) struct Fetch(pub(crate) OnUrl);
+
+impl std::fmt::Debug for Fetch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fetch")
+    }
+}
+
 struct Contents(Arc<dyn Blobs>);
 
 impl std::fmt::Debug for Contents {
@@ -30,15 +38,9 @@ impl std::fmt::Debug for Contents {
 }
 
 impl Planned {
-    /// The machine as seen from the document's folder, with an environment.
-    pub(crate) fn new(
-        inputs: Inputs,
-        contents: Arc<dyn Blobs>,
-        root: &Path,
-        env: BTreeMap<String, String>,
-        check: bool,
-    ) -> Self {
-        Self { inputs, contents: Contents(contents), here: Local::new(root, env), check }
+    /// The machine as seen from the document's folder.
+    pub(crate) fn new(inputs: Inputs, contents: Arc<dyn Blobs>, here: Local, check: bool) -> Self {
+        Self { inputs, contents: Contents(contents), here, check }
     }
 
     fn kept(&self, path: &str) -> Option<&BlobId> {

@@ -203,7 +203,7 @@ pub(crate) fn each_of_step(step: &Step, visit: &mut impl FnMut(&str)) {
     each_in_map(&more.vars, visit);
 }
 
-fn each_in_map(map: &Map<String, Json>, visit: &mut impl FnMut(&str)) {
+pub(crate) fn each_in_map(map: &Map<String, Json>, visit: &mut impl FnMut(&str)) {
     map.values().for_each(|value| each_in(value, visit));
 }
 

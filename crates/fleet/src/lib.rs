@@ -22,6 +22,7 @@
 //! ```
 
 mod action;
+mod address;
 mod blob;
 mod chosen;
 pub mod executor;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 use windlass_engine::{Action, StepCompiler};
 
 pub use action::ModuleAction;
+pub use address::on_url;
 pub use chosen::Chosen;
 pub use foresight::Foresight;
 pub use local::{CAPTURE, LocalRunner, Surroundings, THREADS};

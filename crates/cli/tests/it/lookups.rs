@@ -1,5 +1,10 @@
 //! Lookups in documents: what they read while a run goes on, and that saved plans stand on it.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+
+use windlass_testkit::Fault;
+
 use super::e2e_support::{env, with};
 
 const DOCUMENT: &str = "workflow: l
@@ -58,8 +63,8 @@ tasks:
 
 #[test]
 fn what_cannot_be_reached_says_so() {
-    let env = with("workflow: l\ntasks: [{ id: u, debug: { msg: \"{{ lookup('url', 'http://x/') }}\" } }]\n");
-    env.run(["run", "w.yaml"]).status(1).says("out of reach");
+    let env = with("workflow: l\ntasks: [{ id: u, debug: { msg: \"{{ lookup('url', 'ftp://x/') }}\" } }]\n");
+    env.run(["run", "w.yaml"]).status(1).says("only http and https");
     let env = with("workflow: l\ntasks: [{ id: u, debug: { msg: \"{{ lookup('file', 'gone') }}\" } }]\n");
     env.run(["run", "w.yaml"]).status(1).says("gone");
 }
@@ -105,4 +110,87 @@ tasks:
     env.file("go", "");
     env.run(["resume"]).success();
     assert_eq!(env.read("out").as_deref(), Some("as planned"));
+}
+
+/// Answers as many requests as there are answers, and gives back what it was asked.
+fn server(answers: Vec<&'static str>) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    let heard = std::thread::spawn(move || {
+        let answer = |answer: &str| {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut head = String::new();
+            let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
+            while reader.read_line(&mut head).is_ok_and(|length| length > 2) {}
+            stream.write_all(answer.as_bytes()).expect("the client listens");
+            head.to_lowercase()
+        };
+        answers.into_iter().map(answer).collect()
+    });
+    (address, heard)
+}
+
+const TWO_LINES: &str = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\none\ntwo\n";
+
+#[test]
+fn addresses_are_fetched_with_ansibles_options() {
+    let missing = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let (address, heard) = server(vec![TWO_LINES, TWO_LINES, missing, missing]);
+    let env = with(
+        "workflow: l
+tasks:
+  - id: read
+    steps:
+      - debug:
+          msg: >-
+            {{ query('url', env.SERVER ~ '/a') | join('+') }};
+            {{ lookup('url', env.SERVER ~ '/b', split_lines=false, headers={'X-Mine': 'yes'}, username='ada',
+                      password='pw', force_basic_auth=true, timeout=20, validate_certs=false) | length }};
+            {{ lookup('url', env.SERVER ~ '/c', errors='ignore') or 'nothing' }}
+        register: said
+    outputs: { said: '{{ said.msg }}' }
+  - { id: lost, needs: [read], debug: { msg: \"{{ lookup('url', env.SERVER ~ '/d') }}\" } }
+",
+    )
+    .var("SERVER", &address)
+    .var("no_proxy", "127.0.0.1");
+    let output = env.run(["run", "w.yaml"]);
+    output.status(1).says("HTTP Error 404");
+    assert_eq!(env.state()["tasks"]["read"]["outputs"]["said"], "one+two; 8;\nnothing");
+    let heard = heard.join().expect("the server ended well");
+    assert!(
+        heard[1].contains("x-mine: yes") && heard[1].contains("authorization: basic ywrhonb3"),
+        "{}",
+        heard[1]
+    );
+}
+
+#[test]
+fn a_command_runs_only_when_the_record_of_its_step_is_durable() {
+    for vars in ["", "vars: { count: \"{{ lookup('pipe', 'echo x >> ran; wc -l < ran') }}\" }\n"] {
+        let text = if vars.is_empty() {
+            "{{ lookup('pipe', 'echo x >> ran; wc -l < ran') }}"
+        } else {
+            "{{ count }}"
+        };
+        let document = format!(
+            "workflow: l\n{vars}tasks:\n  - id: a\n    steps:\n      - debug: {{ msg: before }}\n      - copy: {{ content: \"{text}\", dest: out }}\n"
+        );
+        // Whatever record the program is killed after: what ran has a start in the journal.
+        for after in 1.. {
+            let env = with(&document);
+            let ended = env.call(["run", "w.yaml"]).fault(&Fault::KillAfter(after)).run();
+            let started =
+                |event: &serde_json::Value| event["event"] == "step_started" && event["step"] == "copy";
+            if env.has("ran") {
+                let events = env.run(["runs", "events", "latest", "--json"]).json();
+                let found = events.as_array().is_some_and(|events| events.iter().any(started));
+                assert!(found, "killed after record {after}: {events:#}");
+            }
+            if ended.code() == Some(0) {
+                assert!(env.read("out").is_some_and(|out| out.trim() == "1"));
+                break;
+            }
+        }
+    }
 }

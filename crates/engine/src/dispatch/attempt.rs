@@ -4,10 +4,11 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use windlass_expr::{Value, render_tree};
 use windlass_model::{At, Code, Event, Failure, Outcome, Step, is_this_machine};
 
+use super::asks::step_asks;
 use super::message::{Order, Start};
 use super::scope::{expression, first_false};
 use super::strand::{Doing, StrandKey};
@@ -26,6 +27,8 @@ pub(super) const FORCED_CLEANUP_MS: u64 = 5_000;
 pub(super) struct Prepared {
     input: Json,
     environment: BTreeMap<String, String>,
+    /// What the executor has to render.
+    pub late: Option<Map<String, Json>>,
     target: Target,
     /// What expressions see, where one has asked.
     scope: OnceCell<Value>,
@@ -108,9 +111,11 @@ impl Dispatcher {
             }
             render_tree(value, &make()).map_err(|error| expression(what, &error))
         };
-        let input = render("parameters", &step.input)?;
+        let action = this.config.actions.get(&step.action).cloned();
+        let late = action.as_ref().is_some_and(|action| this.renders_late(step, &**action, &make));
+        let input = if late { step.input.clone() } else { render("parameters", &step.input)? };
         let mut environment = BTreeMap::new();
-        for (name, value) in &more.environment {
+        for (name, value) in more.environment.iter().filter(|_| !late) {
             let text = match render("environment", value)? {
                 Json::String(text) => text,
                 Json::Null => String::new(),
@@ -119,8 +124,7 @@ impl Dispatcher {
             environment.insert(name.clone(), text);
         }
         let target = this.target(key, step, &make)?;
-        let action = this.config.actions.get(&step.action).cloned();
-        let reserved = match &action {
+        let reserved = match action.as_ref().filter(|_| !late) {
             Some(action) => {
                 action.estimate(&Call::new(&input, this.config.mode.check, target.local, &make))?
             }
@@ -130,7 +134,19 @@ impl Dispatcher {
         if let Some(failure) = refused {
             return Err(failure);
         }
-        Ok(Some(Prepared { input, environment, target, scope, reserved }))
+        let late = late.then(|| more.environment.clone());
+        Ok(Some(Prepared { input, environment, late, target, scope, reserved }))
+    }
+
+    /// Whether what the step asks for has effects of its own, so that it is asked only when the record of the
+    /// step's start is durable. A step that a budget is asked for has to be known before that.
+    fn renders_late(&self, step: &Step, action: &dyn Action, scope: &dyn Fn() -> Value) -> bool {
+        if !(self.vars_ask || step_asks(step)) {
+            return false;
+        }
+        let templated = is_templated(&step.input) || step.more().environment.values().any(is_templated);
+        let call = Call::new(&step.input, self.config.mode.check, true, &scope);
+        templated && &*step.action != APPROVE && action.estimate(&call).is_ok_and(|most| most.is_none())
     }
 
     /// Where a step is done, and as whom. A host that the inventory does not know can be no target, unless it
@@ -179,7 +195,7 @@ impl Dispatcher {
             self.finish(key, Outcome::failed(error));
             return Pace::On;
         };
-        if action.effect() == Effect::None {
+        if action.effect() == Effect::None && prepared.late.is_none() {
             let scope = || self.scope_at(key, at, step, &prepared.scope);
             let (check, local) = (self.config.mode.check, prepared.target.local);
             let call = Call::new(&prepared.input, check, local, &scope);
@@ -214,6 +230,7 @@ impl Dispatcher {
             input: prepared.input,
             scope: self.scope_at(key, at, step, &prepared.scope),
             environment: prepared.environment,
+            late: prepared.late,
             limit_ms: self.limit(key, step),
             no_log: step.more().no_log,
             scopes: self.scopes_of(key),

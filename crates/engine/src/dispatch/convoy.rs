@@ -29,6 +29,7 @@ impl Dispatcher {
             || task.more().policy.timeout_ms.is_some()
             || !start.action.goes_along(&start.target)
             || start.deed != Deed::Do
+            || start.late.is_some()
             || !may_lead(&task.steps[at.step as usize])
         {
             return Vec::new();
@@ -77,7 +78,10 @@ impl Dispatcher {
         let was = std::mem::replace(&mut self.strand(key).walk.cursor, at.step);
         let prepared = self.prepare(key, at, step, false);
         self.strand(key).walk.cursor = was;
-        let prepared = prepared.ok().flatten().filter(|prepared| prepared.reserved.is_none())?;
+        let prepared = prepared
+            .ok()
+            .flatten()
+            .filter(|prepared| prepared.reserved.is_none() && prepared.late.is_none())?;
         let start = self.start(key, at, step, attempt, action, prepared);
         let same = start.target.host == first.target.host && start.target.role == first.target.role;
         (same && start.deed == Deed::Do && start.action.goes_along(&start.target)).then_some(start)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use windlass_expr::Value;
 use windlass_model::{At, Event, Failure, Scope, Verdict};
 
@@ -124,6 +124,9 @@ pub(crate) struct Start {
     pub input: Json,
     pub scope: Value,
     pub environment: BTreeMap<String, String>,
+    /// What has to be rendered by the executor, for it has effects: the parameters as they are, and this of the
+    /// environment.
+    pub late: Option<Map<String, Json>>,
     /// How long it may take, in milliseconds.
     pub limit_ms: Option<u64>,
     /// Whether its result is kept out of everything.

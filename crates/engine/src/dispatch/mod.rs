@@ -14,6 +14,7 @@
 //! * `undo` takes back what a failed transaction, or a whole run, did.
 //! * `closing` ends a run before its time; `idle` ends it in its own, or says who it waits for.
 
+mod asks;
 mod attempt;
 mod closing;
 mod convoy;
@@ -49,6 +50,7 @@ pub(crate) use attempt::APPROVE;
 pub use message::Stop;
 pub(crate) use message::{Ask, Deed, Finished, Input, Order, Start, Timer};
 use ready::{Lane, Ready};
+pub(crate) use scope::expression;
 use strand::{Doing, Strand, StrandKey, Strands};
 
 use crate::action::{Actions, Mode};
@@ -150,6 +152,8 @@ pub(crate) struct Dispatcher {
     /// Stages whose transaction failed, and that are taken back when all their tasks have ended.
     failed_stages: BTreeSet<u32>,
     broken: Option<IllegalEvent>,
+    /// Whether variables may ask for what has effects of its own.
+    vars_ask: bool,
 }
 
 impl Dispatcher {
@@ -159,6 +163,7 @@ impl Dispatcher {
         let world = World::new(&plan, config.specials.clone(), config.outside.clone());
         let limits: Vec<Option<u32>> = plan.stages.iter().map(|s| s.policy.max_parallelism).collect();
         let mut dispatcher = Self {
+            vars_ask: asks::vars_ask(&plan),
             waiting: Vec::new(),
             dependents: plan.dependents(),
             hosts_left: plan.tasks.iter().map(|task| plan.hosts_of(task).len() as u32).collect(),

@@ -102,7 +102,7 @@ pub(super) fn first_false(conditions: &[String], scope: &Value) -> Result<Option
 }
 
 /// An expression that could not be evaluated, as a failure that no retry changes.
-pub(super) fn expression(what: &str, error: &windlass_expr::Error) -> Failure {
+pub(crate) fn expression(what: &str, error: &windlass_expr::Error) -> Failure {
     let failure = Failure::new(Code::ExpressionFailed, format!("{what}: {}", error.message)).permanent();
     match &error.hint {
         Some(hint) => failure.hint(hint.clone()),

@@ -159,6 +159,7 @@ impl Dispatcher {
             input: serde_json::Value::Null,
             scope,
             environment: BTreeMap::new(),
+            late: None,
             limit_ms: Some(STEP_LIMIT_MS),
             no_log: step.more().no_log,
             deed: Deed::Undo(before),

@@ -1,5 +1,7 @@
 //! Runs one attempt: gives the action its context, its deadline and its cancel token, and takes what comes.
 
+mod late;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -105,6 +107,7 @@ pub(crate) fn spawn(
     }
     let cancel = CancellationToken::new();
     let (at, action, deed) = (start.at, start.action.clone(), start.deed.clone());
+    let late = start.late.clone();
     let mut step = surroundings.context(start, cancel.clone());
     step.state = step
         .state
@@ -117,7 +120,13 @@ pub(crate) fn spawn(
         let (result, ended) = if ended.cancelled {
             (Ok(never_began()), ended)
         } else {
-            let deed = perform(action.as_ref(), step, deed, inputs.clone());
+            let deed = async {
+                let step = match late {
+                    Some(environment) => late::render(step, environment).await?,
+                    None => step,
+                };
+                perform(action.as_ref(), step, deed, inputs.clone()).await
+            };
             attend(Guarded(Box::pin(deed)), token, deadline).await
         };
         let Ended { timed_out, cancelled } = ended;

@@ -1,12 +1,12 @@
 //! The runtime: everything that is registered, and the runs that it starts, resumes and ends.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
-use windlass_expr::{Lookup, Value};
+use windlass_expr::{Local, Lookup, OnUrl, Value};
 use windlass_model::{
     At, BlobId, Code, Failure, Plan, RunId, RunState, RunStatus, Scope, projection::RunMeta,
 };
@@ -27,7 +27,7 @@ use crate::cleanup::{CleanupHandler, CleanupHandlers, CleanupStack};
 use crate::compile::{StepCompiler, Words};
 use crate::dispatch::{Config, Dispatcher};
 use crate::memory::RunMemory;
-use crate::outside::Planned;
+use crate::outside::{Fetch, Planned};
 use crate::secret::Secrets;
 use crate::state::Values;
 use crate::{Error, builtin};
@@ -46,6 +46,7 @@ struct Inner {
     cleanups: CleanupHandlers,
     parallelism: usize,
     user_state: Option<PathBuf>,
+    url: Option<Fetch>,
 }
 
 /// Puts a runtime together.
@@ -59,6 +60,7 @@ pub struct RuntimeBuilder {
     cleanups: Vec<Arc<dyn CleanupHandler>>,
     parallelism: Option<usize>,
     user_state: Option<PathBuf>,
+    url: Option<OnUrl>,
 }
 
 impl RuntimeBuilder {
@@ -104,6 +106,13 @@ impl RuntimeBuilder {
         self
     }
 
+    /// What fetches the addresses that expressions look up; without it, they are out of reach.
+    #[must_use]
+    pub fn on_url(mut self, fetch: OnUrl) -> Self {
+        self.url = Some(fetch);
+        self
+    }
+
     /// How many steps of a run go on at once, where its policy does not say; by default four for each core.
     #[must_use]
     pub fn parallelism(mut self, steps: usize) -> Self {
@@ -146,6 +155,7 @@ impl RuntimeBuilder {
             cleanups,
             parallelism: self.parallelism.unwrap_or(4 * cores),
             user_state: self.user_state,
+            url: self.url.map(Fetch),
         })))
     }
 }
@@ -190,7 +200,7 @@ impl Runtime {
 
     /// The same, with another store.
     pub(crate) fn over(&self, store: Store) -> Self {
-        let Inner { actions, words, backends, cleanups, parallelism, user_state, .. } = &*self.0;
+        let Inner { actions, words, backends, cleanups, parallelism, user_state, url, .. } = &*self.0;
         Self(Arc::new(Inner {
             store,
             actions: actions.clone(),
@@ -199,6 +209,7 @@ impl Runtime {
             cleanups: cleanups.clone(),
             parallelism: *parallelism,
             user_state: user_state.clone(),
+            url: url.clone(),
         }))
     }
 
@@ -360,6 +371,15 @@ impl Runtime {
         Ok(())
     }
 
+    /// This machine, as expressions reach it.
+    fn local(&self, root: &Path, env: BTreeMap<String, String>) -> Local {
+        let here = Local::new(root, env);
+        match &self.0.url {
+            Some(Fetch(fetch)) => here.on_url(fetch.clone()),
+            None => here,
+        }
+    }
+
     fn launch(&self, launch: Launch, mut options: RunOptions) -> Result<Run, Error> {
         let Launch { id, state, meta, root, mode, lease, undo } = launch;
         let resumed = state.seq > 0;
@@ -377,7 +397,8 @@ impl Runtime {
         };
         let blobs: Arc<dyn Blobs> = Arc::new(Kept { store: self.store().clone(), run: id.clone() });
         let env = std::mem::take(&mut options.environment);
-        let outside = Arc::new(Planned::new(plan.inputs.clone(), blobs.clone(), &root, env, mode.check));
+        let outside =
+            Arc::new(Planned::new(plan.inputs.clone(), blobs.clone(), self.local(&root, env), mode.check));
         let config = Config {
             actions: self.actions().clone(),
             mode,

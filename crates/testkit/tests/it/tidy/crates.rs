@@ -17,7 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("llm", &["http", "model", "yaml"]),
     ("gate", &["http", "expr", "yaml"]),
     ("image", &[]),
-    ("fleet", &["gate", "image", "ssh", "engine", "model", "expr", "yaml"]),
+    ("fleet", &["gate", "http", "image", "ssh", "engine", "model", "expr", "yaml"]),
     ("flow", &["fleet", "llm", "engine", "model", "expr", "yaml"]),
     ("cli", &["flow", "fleet", "llm", "ssh", "gate", "engine", "store", "model", "expr", "yaml"]),
     ("swarm", &["gate"]),
