@@ -50,8 +50,8 @@ Chores:
   rig prepare     make the base of all test hosts where it is missing
   rig up N        boot N test hosts to look around in, until input ends
   rig sweep       take down test hosts whose test was killed
-  soak            the long sweeps: the simulator, several processes on one store, the crash sweeps with random
-                  kill times, then ten minutes of each fuzz target
+  soak            the long sweeps: all modules, the simulator, several processes on one store, the crash sweeps
+                  with random kill times, then ten minutes of each fuzz target
                     --seeds N      how many seeds of the simulator (default 1000000)
                     --runs N       how many runs each process starts (default 40)
                     --kills N      how many kills (default 500)

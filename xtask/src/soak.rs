@@ -3,6 +3,9 @@
 use crate::cargo::{cargo, go};
 use crate::{Chore, fuzz};
 
+/// How many random runs of modules are foreseen in check mode and then done.
+const FORECASTS: u64 = 10_000;
+
 /// How much of everything there is to be.
 #[derive(Debug, PartialEq, Eq)]
 struct Wanted {
@@ -11,7 +14,7 @@ struct Wanted {
     runs: u64,
 }
 
-/// Runs the simulator, the crash sweeps, several processes on one store, and the fuzz targets, for long.
+/// Runs the sweeps over all modules, the simulator, the crash sweeps, several processes on one store, and the fuzz targets, for long.
 pub(crate) fn run(args: &[&str]) -> Chore {
     let Wanted { seeds, kills, runs } = read(args)?;
     let sweep = |package: &str, target: &[&str], test: &str, variable: &str, count: u64| {
@@ -22,6 +25,8 @@ pub(crate) fn run(args: &[&str]) -> Chore {
             .args([test, "--", "--nocapture"])
             .env(variable, count.to_string()))
     };
+    sweep("windlass-gate", &["--test", "it"], "everywhere", "WINDLASS_SEEDS", 1)?;
+    sweep("windlass-gate", &["--test", "it"], "forecast", "WINDLASS_SEEDS", FORECASTS)?;
     sweep("windlass-engine", &["--lib"], "dispatch::sim", "WINDLASS_SEEDS", seeds)?;
     sweep("windlass-cli", &["--test", "it"], "many_processes", "WINDLASS_SOAK_RUNS", runs)?;
     sweep("windlass-cli", &["--test", "it"], "e2e_crash", "WINDLASS_SOAK_KILLS", kills)?;

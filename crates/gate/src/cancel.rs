@@ -25,6 +25,16 @@ struct Inner {
     pulled: AtomicBool,
     woken: AtomicBool,
     pipe: OnceLock<Option<(PipeReader, PipeWriter)>>,
+    watcher: Option<Watcher>,
+}
+
+/// Hears of each look at a token.
+struct Watcher(Box<dyn Fn() -> bool + Send + Sync>);
+
+impl std::fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watcher")
+    }
 }
 
 /// How often a wait looks at the flag where no pipe could be had (no descriptors left).
@@ -34,6 +44,13 @@ impl Cancel {
     /// A token that has not been pulled.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A token that asks at each look whether it is pulled now: for tests, which end a run at each of its points,
+    /// or change something underneath it there.
+    pub fn asking(watcher: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        let inner = Inner { watcher: Some(Watcher(Box::new(watcher))), ..Inner::default() };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Pulls it. Every wait on it ends at once.
@@ -46,6 +63,9 @@ impl Cancel {
 
     /// Whether it has been pulled.
     pub fn is_cancelled(&self) -> bool {
+        if self.inner.watcher.as_ref().is_some_and(|watcher| (watcher.0)()) {
+            self.cancel();
+        }
         self.inner.pulled.load(Ordering::SeqCst)
     }
 

@@ -125,6 +125,7 @@ impl Forecast {
     pub(crate) fn set_mode(&self, path: &Path, mode: u32) -> io::Result<()> {
         let mut state = self.change();
         let (place, meta) = state.find(path, true)?;
+        state.may_alter(&place.thing)?;
         must_own(&meta)?;
         state.alter(&place.thing, |file| *file = Altered { mode: Some(mode), ..*file });
         Ok(())
@@ -133,6 +134,7 @@ impl Forecast {
     pub(crate) fn set_owner(&self, path: &Path, uid: Option<u32>, gid: Option<u32>) -> io::Result<()> {
         let mut state = self.change();
         let (place, meta) = state.find(path, false)?;
+        state.may_alter(&place.thing)?;
         may_give(&meta, uid, gid)?;
         // A file that changes hands must not lend the rights of its new owner.
         let lent = if meta.mode & 0o010 != 0 { 0o6000 } else { 0o4000 };
@@ -146,6 +148,7 @@ impl Forecast {
     pub(crate) fn set_times(&self, path: &Path, accessed: Time, changed: Time) -> io::Result<()> {
         let mut state = self.change();
         let (place, meta) = state.find(path, false)?;
+        state.may_alter(&place.thing)?;
         let (now, only_now) = (now(), [accessed, changed].iter().all(|time| *time == Time::Now));
         if !only_now || state.may(&place.thing, Access::WRITE_OK).is_err() {
             must_own(&meta)?;

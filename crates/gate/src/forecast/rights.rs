@@ -28,6 +28,18 @@ impl State {
         }
     }
 
+    /// Fails where nothing can be changed, whoever asks.
+    pub(super) fn may_alter(&self, thing: &Thing) -> io::Result<()> {
+        let Thing::Disk(path, meta) = thing else { return Ok(()) };
+        if meta.is_symlink() {
+            return Ok(());
+        }
+        match accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS) {
+            Err(Errno::ROFS) => Err(Errno::ROFS.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Fails where we may not add a name to a folder, or take one from it.
     pub(super) fn may_name(&self, folder: &Place) -> io::Result<()> {
         self.may(&folder.thing, Access::WRITE_OK | Access::EXEC_OK)

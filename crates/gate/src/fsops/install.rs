@@ -180,7 +180,12 @@ impl<'a> Install<'a> {
             Content::Known { sum, length } => replace.run(Fresh::Known(sum, length), self.cx),
             _ => replace.run(Fresh::Read(&mut *content.open(self.cx)?), self.cx),
         };
-        done.checksum = sum?;
+        // A backup of what was not replaced after all is one too many.
+        done.checksum = sum.inspect_err(|_| {
+            if let Some(backup) = &backup {
+                let _ = self.cx.fs().remove_file(backup);
+            }
+        })?;
         done.backup = backup;
         Ok(())
     }

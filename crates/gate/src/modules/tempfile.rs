@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     Args, Check, Context, Effect, Error, Kind, Module, Param, Reply, Spec,
-    fsops::{attrs, path::need_dir, replace::random},
+    fsops::{attrs, path::need_dir, replace::random, sum},
 };
 
 pub(super) struct Tempfile;
@@ -59,12 +59,21 @@ fn default(cx: &Context<'_>) -> PathBuf {
     cx.env.get("TMPDIR").filter(|dir| !dir.is_empty()).map_or_else(env::temp_dir, |dir| cx.cwd.join(dir))
 }
 
+/// What stands between prefix and suffix: by chance, or within a run by the run's own name, which came by chance:
+/// so it is known before the file is made, and can be taken back.
+fn middle(number: usize, cx: &Context<'_>) -> String {
+    match (cx.env.get("WINDLASS_RUN"), cx.env.get("WINDLASS_STEP")) {
+        (Some(run), Some(step)) => sum::of(format!("{run} {step} {number}").as_bytes())[..8].to_owned(),
+        _ => format!("{:08x}", random() >> 32),
+    }
+}
+
 fn make(dir: &Path, args: &Args, cx: &Context<'_>) -> Result<PathBuf, Error> {
     // A name is taken only by chance, or by somebody who guesses names; neither does it this often.
     const TRIES: usize = 16;
     let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
-    for _ in 0..TRIES {
-        let path = dir.join(format!("{}{:08x}{}", args.str("prefix"), random() >> 32, args.str("suffix")));
+    for number in 0..TRIES {
+        let path = dir.join(format!("{}{}{}", args.str("prefix"), middle(number, cx), args.str("suffix")));
         let made = match args.str("state") {
             "directory" => cx.fs().create_dir(&path, 0o700),
             _ => cx.fs().create_file(&path, 0o600),

@@ -96,14 +96,16 @@ impl<'a> Pack<'a> {
     pub(crate) fn each(&mut self, visit: Visit<'_>) -> Result<(), Error> {
         self.file.seek(SeekFrom::Start(0)).map_err(Error::io("read", self.path))?;
         let meter = Meter::new(self.size, self.cx);
-        match self.format {
+        let told = match self.format {
             Format::Tar => tarball::each(&self.file, &meter, self.path, visit, self.cx.fs()),
             Format::Gzip => {
                 let unpacked = flate2::read::MultiGzDecoder::new(&self.file);
                 tarball::each(unpacked, &meter, self.path, visit, self.cx.fs())
             }
             Format::Zip => zipped::each(&self.file, &meter, self.path, visit),
-        }
+        };
+        // What is read ends where the run has to, and that is the reason then.
+        told.map_err(|error| self.cx.alive().err().unwrap_or(error))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The modules whose work can be taken back.
-const MODULES: [&str; 10] = [
+const MODULES: [&str; 11] = [
     "archive",
     "assemble",
     "blockinfile",
@@ -26,6 +26,7 @@ const MODULES: [&str; 10] = [
     "get_url",
     "lineinfile",
     "replace",
+    "tempfile",
     "template",
     "unarchive",
 ];
@@ -63,6 +64,7 @@ pub fn before(
         "assemble" => single(args, reply.as_ref().ok(), false, &mut taker, cx),
         "archive" => archive(args, &mut taker, cx),
         "unarchive" => unarchive(args, &mut taker, cx),
+        "tempfile" => made(reply.as_ref().ok(), &mut taker),
         "get_url" => fetched(args, reply.as_ref().ok(), &mut taker, cx),
         // Editors of files follow links always.
         _ => single(args, reply.as_ref().ok(), true, &mut taker, cx),
@@ -102,6 +104,14 @@ fn single(
 fn fetched(args: &Args, reply: Option<&Reply>, taker: &mut Taker<'_>, cx: &Context<'_>) -> Result<(), Error> {
     single(args, reply, false, taker, cx)?;
     single(args, reply, true, taker, cx)
+}
+
+/// What is made under a name that is known beforehand.
+fn made(reply: Option<&Reply>, taker: &mut Taker<'_>) -> Result<(), Error> {
+    match reply.and_then(|reply| reply.fields.get("path")).and_then(Value::as_str) {
+        Some(path) => taker.take(Path::new(path), Reach::Itself),
+        None => Ok(()),
+    }
 }
 
 /// The archive, and what is packed where that is removed then.

@@ -182,6 +182,10 @@ pub(crate) fn call() -> impl Strategy<Value = (&'static str, Value)> {
             ("unarchive", json!({"src": PACK, "dest": dest, "remote_src": true, "mode": mode}))
         }),
         (name(), name()).prop_map(|(src, dest)| ("assemble", json!({"src": src, "dest": dest}))),
+        (place(), flag()).prop_map(|(path, folder)| {
+            let state = if folder { "directory" } else { "file" };
+            ("tempfile", json!({"path": path, "state": state}))
+        }),
     ]
 }
 
@@ -201,7 +205,9 @@ pub(crate) fn within<T>(root: &Path, work: impl FnOnce(&Context<'_>) -> T) -> T 
 
 /// The same, in check mode if there is a forecast.
 pub(crate) fn under<T>(root: &Path, check: Option<&Forecast>, work: impl FnOnce(&Context<'_>) -> T) -> T {
-    let (env, cancel) = (Default::default(), Cancel::new());
+    let marks = [("WINDLASS_RUN", "r"), ("WINDLASS_STEP", "t/s@h")];
+    let env = marks.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let cancel = Cancel::new();
     work(&Context {
         check,
         diff: true,

@@ -9,6 +9,7 @@ mod contents;
 mod copy;
 mod edits;
 mod env;
+mod everywhere;
 mod faults;
 mod file;
 mod find;

@@ -6,11 +6,11 @@ use windlass_gate::Reply;
 
 use crate::env::Env;
 
-struct Case {
-    module: &'static str,
-    setup: fn(&Env),
-    params: Value,
-    changes: bool,
+pub(crate) struct Case {
+    pub(crate) module: &'static str,
+    pub(crate) setup: fn(&Env),
+    pub(crate) params: Value,
+    pub(crate) changes: bool,
 }
 
 fn case(module: &'static str, setup: fn(&Env), params: Value, changes: bool) -> Case {
@@ -34,7 +34,7 @@ fn a_copied_tree(env: &Env) {
 }
 
 #[rustfmt::skip]
-fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     cases.extend(files());
     cases.extend(copies());

@@ -1,6 +1,6 @@
 //! Writing zip archives.
 
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 
 use zip::{
     DateTime, ZipWriter,
@@ -20,6 +20,16 @@ pub(super) fn write(entries: &[Entry], sink: &mut dyn Write, cx: &Context<'_>) -
     let bad = |error: ZipError| Error::io("write", "the archive")(error.into());
     // Written from start to end, so that what is only summed up and what is kept are the same bytes.
     let mut writer = ZipWriter::new_stream(sink);
+    let packed = pack(entries, &mut writer, cx);
+    if packed.is_err() {
+        // It would try to end the archive all the same, and tell the process's own stderr that it could not.
+        std::mem::forget(writer);
+        return packed;
+    }
+    writer.finish().map(drop).map_err(bad)
+}
+
+fn pack<W: Write + Seek>(entries: &[Entry], writer: &mut ZipWriter<W>, cx: &Context<'_>) -> Result<(), Error> {
     for entry in entries {
         cx.alive()?;
         let bad = |error: ZipError| Error::io("pack", &entry.path)(error.into());
@@ -35,10 +45,10 @@ pub(super) fn write(entries: &[Entry], sink: &mut dyn Write, cx: &Context<'_>) -
         } else {
             let file = cx.fs().open(&entry.path).map_err(Error::io("read", &entry.path))?;
             writer.start_file(name, options).map_err(bad)?;
-            io::copy(&mut Alive { inner: file, cx }, &mut writer).map_err(ended(cx, "pack", &entry.path))?;
+            io::copy(&mut Alive { inner: file, cx }, writer).map_err(ended(cx, "pack", &entry.path))?;
         }
     }
-    writer.finish().map(drop).map_err(bad)
+    Ok(())
 }
 
 fn options(entry: &Entry) -> Result<Options, ZipError> {
