@@ -1,7 +1,5 @@
 //! `windlass models`: the language models that documents may name, and what they cost.
 
-use std::path::Path;
-
 use clap::Subcommand;
 use serde_json::{Value, json};
 use windlass_llm::catalogue::{Catalogue, Model, Role};
@@ -11,6 +9,7 @@ use windlass_yaml::{Limits, Reader, parse, read_file};
 use crate::app::App;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::project;
 use crate::render::Grid;
 
 /// Files beside a document that add models.
@@ -88,9 +87,7 @@ impl Args {
 /// What comes with the program, with the project's and this folder's own over it.
 fn catalogue(app: &App) -> Result<Catalogue, Error> {
     let (mut catalogue, limits) = (Catalogue::builtin(), Limits::default());
-    let project = app.scope().project.join("windlass.yaml");
-    if project.is_file() {
-        let source = read_file(&project, &shown(&project, &app.folder), &limits)?;
+    if let Some(source) = project::source(app)? {
         let node = parse(&source, &limits)?;
         if let Some(models) = node.get("models").filter(|models| !models.is_null()) {
             let reader = Reader::new(&source);
@@ -102,11 +99,6 @@ fn catalogue(app: &App) -> Result<Catalogue, Error> {
         catalogue.extend(&read_file(&app.folder.join(name), name, &limits)?)?;
     }
     Ok(catalogue)
-}
-
-/// A path as a person in this folder would write it.
-fn shown(path: &Path, folder: &Path) -> String {
-    path.strip_prefix(folder).unwrap_or(path).display().to_string()
 }
 
 fn list(catalogue: &Catalogue, provider: Option<&str>, app: &App) -> Result<(), Error> {

@@ -29,6 +29,7 @@ mod swarm;
 mod undo;
 mod usage;
 mod watching;
+mod workflow_json;
 
 use windlass_testkit::TestEnv;
 

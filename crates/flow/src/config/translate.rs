@@ -87,14 +87,14 @@ fn task(config: &Config, step: &Step, warnings: &mut Vec<String>) -> Node {
     )
 }
 
-/// A text that is not taken for a template, whatever is in it.
+/// A text that is not taken for a template, whatever is in it: no brace is left that could open a mark.
 fn literal(text: &str) -> String {
-    if !["{{", "{%", "{#"].iter().any(|mark| text.contains(mark)) {
-        return text.to_owned();
+    let marks = ["{{", "{%", "{#"];
+    if marks.iter().any(|mark| text.contains(mark)) {
+        text.replace('{', "{{ '{' }}")
+    } else {
+        text.to_owned()
     }
-    // As a string of an expression: JSON's strings are such, and no mark of a template is left in it.
-    let quoted = serde_json::Value::from(text).to_string();
-    format!("{{{{ {} }}}}", quoted.replace('{', "\\u007b").replace('}', "\\u007d"))
 }
 
 fn same(written: &Text) -> Node {

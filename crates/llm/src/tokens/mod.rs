@@ -49,9 +49,13 @@ pub trait Estimator: Send + Sync {
         Size { likely: self.count(text), bound: self.bound(text) }
     }
 
-    /// Hears that a prompt which it took for `estimated` tokens, without what providers add to every message, was
-    /// `actual` tokens.
-    fn learn(&self, estimated: u64, actual: u64) {
-        let _ = (estimated, actual);
+    /// The texts of one prompt together. Where all of them are short, an estimate may be coarser here than for each.
+    fn prompt(&self, texts: &[&str]) -> Size {
+        texts.iter().fold(Size::default(), |sum, text| sum.plus(self.both(text)))
+    }
+
+    /// Hears that the texts of a prompt, without what providers put around them, were `actual` tokens.
+    fn learn(&self, texts: &[&str], actual: u64) {
+        let _ = (texts, actual);
     }
 }

@@ -1,5 +1,7 @@
 //! The tokens of a whole request: its texts, and what providers put around them.
 
+use std::borrow::Cow;
+
 use super::Estimator;
 use crate::{Part, Request};
 
@@ -32,16 +34,16 @@ const TOOLS: Size = Size { likely: 350, bound: 600 };
 
 /// How many tokens a request's prompt is, with what providers put around it.
 pub fn size(estimator: &dyn Estimator, request: &Request) -> Size {
-    let mut size = frame(request);
-    texts(request, &mut |text| size = size.plus(estimator.both(text)));
-    size
+    let texts = texts(request);
+    let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
+    frame(request).plus(estimator.prompt(&texts))
 }
 
 /// Teaches an estimator by what a prompt was billed as.
 pub fn teach(estimator: &dyn Estimator, request: &Request, billed: u64) {
-    let mut estimated = 0u64;
-    texts(request, &mut |text| estimated = estimated.saturating_add(estimator.count(text)));
-    estimator.learn(estimated, billed.saturating_sub(frame(request).likely));
+    let texts = texts(request);
+    let texts: Vec<&str> = texts.iter().map(|text| &**text).collect();
+    estimator.learn(&texts, billed.saturating_sub(frame(request).likely));
 }
 
 /// What providers put around it.
@@ -53,33 +55,27 @@ fn frame(request: &Request) -> Size {
     WHOLE.plus(many(EACH)).plus(tools)
 }
 
-/// Hands over every text that the model reads.
-fn texts(request: &Request, with: &mut dyn FnMut(&str)) {
-    if let Some(system) = &request.system {
-        with(system);
-    }
+/// Every text that the model reads.
+fn texts(request: &Request) -> Vec<Cow<'_, str>> {
+    let mut texts: Vec<Cow<'_, str>> = request.system.iter().map(|text| text.as_str().into()).collect();
     for part in request.messages.iter().flat_map(|message| &message.parts) {
         match part {
-            Part::Text { text } => with(text),
+            Part::Text { text } => texts.push(text.as_str().into()),
             Part::ToolCall { id, name, input } => {
-                with(id);
-                with(name);
-                with(&input.to_string());
+                texts.extend([id.as_str().into(), name.as_str().into(), input.to_string().into()]);
             }
             Part::ToolResult { id, content, .. } => {
-                with(id);
-                with(content);
+                texts.extend([id.as_str().into(), content.as_str().into()]);
             }
-            Part::Own { value } => with(&value.to_string()),
+            Part::Own { value } => texts.push(value.to_string().into()),
         }
     }
     for tool in &request.tools {
-        with(&tool.name);
-        with(&tool.description);
-        with(&tool.schema.to_string());
+        let [name, about] = [&tool.name, &tool.description].map(|text| text.as_str().into());
+        texts.extend([name, about, tool.schema.to_string().into()]);
     }
     if let Some(schema) = &request.schema {
-        with(&schema.name);
-        with(&schema.schema.to_string());
+        texts.extend([schema.name.as_str().into(), schema.schema.to_string().into()]);
     }
+    texts
 }

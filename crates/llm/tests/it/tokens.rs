@@ -139,7 +139,7 @@ fn a_request_is_more_than_its_texts() {
 fn what_is_billed_corrects_estimates() {
     let estimators = Estimators::default();
     let estimator = estimators.of(Catalogue::builtin().get("claude-opus-5-5").expect("there"));
-    let text = "A paragraph of ordinary prose, as people write it in notes and mails. ".repeat(20);
+    let text = "A paragraph of ordinary prose, as people write it in notes and mails. ".repeat(40);
     let request = Request::new("claude-opus-5-5", &text, 10);
     let (before, bound_before) = (estimator.count(&text), estimator.bound(&text));
     // The model bills a tenth more than GPT-4o would: far below what was assumed.
@@ -155,6 +155,28 @@ fn what_is_billed_corrects_estimates() {
         estimator.count(&text)
     );
     assert_eq!(estimators.of(Catalogue::builtin().get("claude-opus-5").expect("there")).count(&text), before);
+}
+
+#[test]
+fn short_prompts_are_bounded_by_their_bytes() {
+    let bounded = |texts: &[&str], estimator: &dyn Estimator| {
+        let size = estimator.prompt(texts);
+        let counted: u64 =
+            texts.iter().map(|text| Tiktoken::Cl100k.count(text).max(Tiktoken::O200k.count(text))).sum();
+        assert!(size.bound >= counted && size.likely <= size.bound, "{size:?} {counted}");
+        size
+    };
+    for estimator in estimates() {
+        let size = bounded(&["hello world", "Write the notes."], &*estimator);
+        assert_eq!(size.bound, 27, "a byte is a token at most");
+        for text in odd() {
+            bounded(&[&text, &text], &*estimator);
+        }
+        // What is long is counted: its bound is less than its bytes.
+        let prose = "A paragraph of ordinary prose, as people write it. ".repeat(60);
+        assert!(bounded(&[&prose], &*estimator).bound < prose.len() as u64 * 3 / 4);
+    }
+    assert_eq!(Calibrated::exact(Tiktoken::O200k).prompt(&["hello world"]).bound, 2, "exact is exact");
 }
 
 #[test]
