@@ -187,8 +187,6 @@ def main():
         ),
         flush=True,
     )
-    # Threads of servers would keep the process.
-    os._exit(0)
 
 
 if __name__ == "__main__":
