@@ -314,6 +314,12 @@ impl Output {
         Self { changed, ..Self::default() }
     }
 
+    /// The host could not be reached. An ordinary result: later steps see it, and a `rescue` may deal with it.
+    pub fn unreachable(error: Failure) -> Self {
+        Self { failed: true, unreachable: true, error: Some(error), ..Self::default() }
+            .with("unreachable", true)
+    }
+
     /// Adds a field to the result.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {

@@ -4,6 +4,7 @@
 //! told, and the rest is taken back all the same. An interruption stops a pass between two steps.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use windlass_model::{At, Code, Event, Failure, RunStatus, Scope, TaskEnd};
 
@@ -23,10 +24,21 @@ pub(super) struct Pass {
     left: Vec<At>,
     /// The step that an executor takes back right now.
     pub current: Option<At>,
+    /// The host that this is done on.
+    place: Option<Arc<str>>,
+    /// The hosts that could not be reached, with the reason: none is tried for each of its steps again.
+    away: BTreeMap<Arc<str>, Failure>,
     /// Why the scope failed.
     cause: Option<Failure>,
     /// The first reason why something could not be taken back.
     error: Option<Failure>,
+}
+
+impl Pass {
+    fn new(scope: Scope, cause: Option<Failure>) -> Self {
+        let (left, away) = (Vec::new(), BTreeMap::new());
+        Self { scope, left, current: None, place: None, away, cause, error: None }
+    }
 }
 
 impl Dispatcher {
@@ -97,7 +109,7 @@ impl Dispatcher {
             let message = format!("{} changed something and cannot be taken back", self.name_of(*at));
             Failure::new(Code::CannotUndo, message)
         });
-        self.passes.push(Pass { scope, left, current: None, cause, error });
+        self.passes.push(Pass { left, error, ..Pass::new(scope, cause) });
         self.advance_undo();
         true
     }
@@ -148,6 +160,11 @@ impl Dispatcher {
                 return self.emit(Event::StepUndone { at, error: Some(error) });
             }
         };
+        if let Some(error) = self.passes[pass].away.get(&target.host) {
+            let error = Some(Box::new(error.clone()));
+            return self.emit(Event::StepUndone { at, error });
+        }
+        self.passes[pass].place = Some(target.host.clone());
         self.passes[pass].current = Some(at);
         self.count_start(key);
         self.orders.push(Order::Start(Box::new(Start {
@@ -173,6 +190,7 @@ impl Dispatcher {
         self.count_stop((done.at.task, done.at.host));
         let Some(pass) = self.passes.iter_mut().find(|pass| pass.current == Some(done.at)) else { return };
         pass.current = None;
+        let place = pass.place.take();
         let error = match done.result {
             Ok(output) if !output.failed => None,
             Ok(output) => Some(output.error.unwrap_or_else(|| Failure::new(Code::CannotUndo, "it failed"))),
@@ -183,11 +201,17 @@ impl Dispatcher {
             pass.left.push(done.at);
             return;
         }
+        let redactor = &self.config.redactor;
+        let error = error.map(|error| Failure { message: redactor.text(&error.message), ..error });
         if pass.error.is_none() {
             pass.error.clone_from(&error);
         }
-        let error = error
-            .map(|error| Box::new(Failure { message: self.config.redactor.text(&error.message), ..error }));
+        if let (Some(place), Some(error)) = (place, &error)
+            && matches!(error.code, Code::Unreachable | Code::GateLost)
+        {
+            pass.away.insert(place, error.clone());
+        }
+        let error = error.map(Box::new);
         self.emit(Event::StepUndone { at: done.at, error });
         self.advance_undo();
     }
@@ -223,8 +247,7 @@ impl Dispatcher {
         }
         if !self.begin_undo(Scope::Global, None) {
             self.emit(Event::UndoStarted { scope: Scope::Global });
-            let pass = Pass { scope: Scope::Global, left: vec![], current: None, cause: None, error: None };
-            self.end_pass(pass);
+            self.end_pass(Pass::new(Scope::Global, None));
         }
     }
 

@@ -226,6 +226,10 @@ async fn perform(
             inputs.send(Input::Kept { at: step.at, before: Arc::new(before), reply }).ok();
             durable.await.map_err(|_| Failure::new(Code::JournalLost, "the journal is lost"))?;
         }
+        // Trying once more would find the same, and take as long.
+        Err(error) if matches!(error.code, Code::Unreachable | Code::GateLost) => {
+            return Ok(Output::unreachable(error));
+        }
         Err(error) if must => return Err(error),
         // It can do its work all the same; it just cannot be taken back.
         Err(_) => {}

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde_json::Value;
 use windlass_engine::{Action, Output, StepContext, Target, Tell};
+use windlass_gate::undo::Before;
 use windlass_gate::{Module, Reply, find};
 use windlass_model::{At, Code, Failure};
 
@@ -13,12 +15,6 @@ use crate::failure;
 use crate::local::Surroundings;
 use crate::reach::{Lost, Reach};
 use crate::remote::{RemoteRunner, Request, Said};
-
-/// How things were on another host is not kept yet.
-pub(super) fn cannot_undo() -> Failure {
-    let why = "what a step does on another host, or as another user, cannot be taken back";
-    Failure::new(Code::CannotUndo, why).permanent().hint("leave `transaction` out for tasks on other hosts")
-}
 
 /// Does one step.
 pub(super) async fn run(
@@ -36,6 +32,61 @@ pub(super) async fn run(
     };
     let reply = runner.perform(request, &around).await;
     seen.output(reply)
+}
+
+/// How everything is on the host that a step is about to change; its contents are in the store then. A step
+/// whose parameters are no good has nothing to keep: it fails by itself.
+pub(super) async fn before(
+    reach: &Reach,
+    module: &'static dyn Module,
+    step: &StepContext,
+) -> Result<Option<Value>, Failure> {
+    let around = around(step);
+    let request = match prepare(module, step.clone()).await {
+        Err(error) if error.code == Code::Cancelled => return Err(error),
+        Err(_) => return Ok(None),
+        Ok(request) => request.around(&around),
+    };
+    let runner = reach.runner(&step.run, &step.target, &step.cancel).await.map_err(Lost::failure)?;
+    let late = async {
+        match around.deadline {
+            Some(at) => tokio::time::sleep_until(at.into()).await,
+            None => std::future::pending().await,
+        }
+    };
+    let kept = tokio::select! {
+        biased;
+        kept = runner.gate().keep(request, &step.blobs) => kept,
+        () = step.cancel.cancelled() => Err(failure::cancelled()),
+        () = late => Err(failure::late()),
+    };
+    kept.or_else(|error| match error.code {
+        Code::BadParams | Code::UnknownModule => Ok(None),
+        Code::ModuleFailed | Code::HostIo => Err(Failure { code: Code::CannotUndo, ..error }.permanent()),
+        _ => Err(error),
+    })
+}
+
+/// Puts everything back.
+pub(super) async fn undo(
+    reach: &Reach,
+    module: &'static dyn Module,
+    step: StepContext,
+    before: Arc<Value>,
+) -> Result<Output, Failure> {
+    let Some(before) = Before::from_json(&before) else {
+        return Err(Failure::new(Code::CannotUndo, "the journal does not say how it was before").permanent());
+    };
+    let request = Request::undo(module.spec().name, &before, &step.blobs)?;
+    let runner = match reach.runner(&step.run, &step.target, &step.cancel).await {
+        Ok(runner) => runner,
+        Err(lost) => return unreached(lost),
+    };
+    match runner.perform(request, &around(&step)).await {
+        Ok(reply) => Ok(Output::ok(true).with("notes", reply.fields.get("notes").cloned())),
+        Err(error) if error.code == Code::ModuleFailed => Err(Failure { code: Code::CannotUndo, ..error }),
+        Err(error) => Err(error),
+    }
 }
 
 /// Does several steps, one after another, as one batch.
@@ -169,7 +220,7 @@ impl Seen {
 
     fn output(&self, reply: Result<Reply, Failure>) -> Result<Output, Failure> {
         match reply {
-            Err(error) if error.code == Code::GateLost => Ok(unreachable(error)),
+            Err(error) if error.code == Code::GateLost => Ok(Output::unreachable(error)),
             reply => {
                 if let (Some((foresight, target)), Ok(reply)) = (&self.foreseen, &reply) {
                     foresight.note(target, reply);
@@ -183,14 +234,8 @@ impl Seen {
 
 fn unreached(lost: Lost) -> Result<Output, Failure> {
     match lost {
-        Lost::Connection(error) => Ok(unreachable(error)),
+        Lost::Connection(error) => Ok(Output::unreachable(error)),
         Lost::Host(error) => Err(error),
         Lost::Cancelled => Err(failure::cancelled()),
     }
-}
-
-/// An ordinary result: later steps see it, and a `rescue` may deal with it.
-fn unreachable(error: Failure) -> Output {
-    Output { failed: true, unreachable: true, error: Some(error), ..Output::default() }
-        .with("unreachable", true)
 }

@@ -92,14 +92,14 @@ impl Action for ModuleAction {
 
     fn before<'a>(&'a self, step: &'a StepContext) -> BeforeFuture<'a> {
         if self.is_far(&step.target) {
-            return Box::pin(async { Err(far::cannot_undo()) });
+            return Box::pin(far::before(&self.reach, self.module, step));
         }
         Box::pin(undo::before(self, step))
     }
 
     fn undo<'a>(&'a self, step: StepContext, before: Arc<Value>) -> ActionFuture<'a> {
         if self.is_far(&step.target) {
-            return Box::pin(async { Err(far::cannot_undo()) });
+            return Box::pin(far::undo(&self.reach, self.module, step, before));
         }
         Box::pin(undo::undo(self, step, before))
     }

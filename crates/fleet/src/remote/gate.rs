@@ -12,7 +12,7 @@ use windlass_gate::{Progress, Reply};
 use windlass_model::{Code, Failure};
 
 use super::link::Link;
-use super::pending::{Group, Incoming, Kind, Pending, Table, Told};
+use super::pending::{Group, Kind, Pending, Table, Told};
 use super::write::{Write, write};
 use super::{Become, Delivery, Error, Request, request, upload};
 use crate::failure;
@@ -65,11 +65,11 @@ impl Default for Options {
 /// A gate on a host. Clones share it; it ends with the last of them.
 #[derive(Clone)]
 pub struct Gate {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    shared: Arc<Shared>,
+pub(super) struct Inner {
+    pub(super) shared: Arc<Shared>,
     ready: watch::Receiver<Option<Result<Hello, Error>>>,
     slots: Arc<Semaphore>,
 }
@@ -228,41 +228,6 @@ impl Gate {
         answer.await.unwrap_or_else(|_| Err(self.ended()))
     }
 
-    /// Reads a file of the host, piece by piece. Returns its SHA-256 and its mode, when `take` has seen all of it.
-    pub async fn get(&self, path: &str, mut take: impl FnMut(&[u8])) -> Result<(String, String), Failure> {
-        let (tell, mut told) = mpsc::unbounded_channel();
-        let (pieces, mut content) = mpsc::unbounded_channel::<Vec<u8>>();
-        let slot = self.slots(1).await?;
-        let (id, transfer) = {
-            let mut table = self.alive()?;
-            let (id, transfer) = (table.id(), table.transfer());
-            table.incoming.insert(transfer, Incoming { pieces, came: 0, acked: 0 });
-            let kind = Kind::File { transfer };
-            table.requests.insert(id, Pending { tell, index: 0, listener: None, started: false, kind });
-            (id, transfer)
-        };
-        let mut left = Cancelling { gate: self, id: Some(id), _slots: slot };
-        self.inner.shared.order(&Order::Get { id, transfer, path: path.to_owned() });
-        let mut bytes = 0;
-        while let Some(piece) = content.recv().await {
-            take(&piece);
-            bytes += piece.len() as u64;
-            if let Some(incoming) = self.inner.shared.table().incoming.get_mut(&transfer) {
-                incoming.acked = bytes;
-            }
-            self.inner.shared.order(&Order::Ack { transfer, bytes });
-        }
-        let answer = told.recv().await;
-        left.id = None;
-        match answer {
-            Some((_, Told::Done(Body::File { sha256, size, mode }))) if size == bytes => Ok((sha256, mode)),
-            Some((_, Told::Done(Body::Error(fault)))) => Err(refused(fault)),
-            Some((_, Told::Refused(message))) => Err(Error::GaveUp(message).failure()),
-            Some(_) => Err(Error::Rogue(format!("{path} did not come whole")).failure()),
-            None => Err(self.ended().failure()),
-        }
-    }
-
     /// Ends the gate, and waits until it is gone.
     pub async fn close(self) {
         self.inner.shared.close();
@@ -273,7 +238,7 @@ impl Gate {
         while ready.changed().await.is_ok() {}
     }
 
-    async fn slots(&self, count: usize) -> Result<OwnedSemaphorePermit, Failure> {
+    pub(super) async fn slots(&self, count: usize) -> Result<OwnedSemaphorePermit, Failure> {
         let count = u32::try_from(count).ok().filter(|count| *count as usize <= OPEN);
         let count = count.ok_or_else(|| {
             let text = format!("a batch of more than {OPEN} modules");
@@ -283,7 +248,7 @@ impl Gate {
         Ok(slots.expect("the semaphore is never closed"))
     }
 
-    fn alive(&self) -> Result<MutexGuard<'_, Table>, Failure> {
+    pub(super) fn alive(&self) -> Result<MutexGuard<'_, Table>, Failure> {
         let table = self.inner.shared.table();
         match &table.ended {
             Some(error) => Err(error.failure()),
@@ -291,7 +256,7 @@ impl Gate {
         }
     }
 
-    fn ended(&self) -> Error {
+    pub(super) fn ended(&self) -> Error {
         self.error().unwrap_or(Error::Closed)
     }
 
@@ -315,7 +280,7 @@ impl Gate {
         modules.iter_mut().for_each(|task| task.id = table.id());
         let ids: Vec<u64> = modules.iter().map(|task| task.id).collect();
         let order = match (batch, modules.pop()) {
-            (None, Some(task)) => Order::Module(task),
+            (None, Some(task)) => Order::from(task),
             (Some(id), Some(task)) => {
                 modules.push(task);
                 Order::Batch { id, modules }
@@ -347,21 +312,6 @@ impl Gate {
             open,
             _slots: Some(slots),
         })
-    }
-}
-
-/// Cancels a request that nobody waits for any more.
-struct Cancelling<'a> {
-    gate: &'a Gate,
-    id: Option<u64>,
-    _slots: OwnedSemaphorePermit,
-}
-
-impl Drop for Cancelling<'_> {
-    fn drop(&mut self) {
-        if let Some(id) = self.id {
-            self.gate.inner.shared.order(&Order::Cancel { id });
-        }
     }
 }
 
@@ -437,7 +387,7 @@ impl Drop for Batch {
 }
 
 /// What a gate could not do, as this program says it.
-fn refused(fault: Fault) -> Failure {
+pub(super) fn refused(fault: Fault) -> Failure {
     match windlass_gate::Error::try_from(fault) {
         Ok(error) => failure::error(error),
         Err(Fault::Panicked { message }) => failure::broken(&message),

@@ -15,6 +15,7 @@ mod gate;
 mod link;
 mod pending;
 mod preamble;
+mod receive;
 mod request;
 mod runner;
 mod source;

@@ -38,8 +38,8 @@ pub(super) struct Pending {
 pub(super) enum Kind {
     /// A module, alone or in this batch.
     Module { batch: Option<u64>, contents: Arc<HashMap<String, Source>> },
-    /// A file, by this transfer.
-    File { transfer: u32 },
+    /// Bytes of the host by this transfer: a file, or what a module would change.
+    Transfer { transfer: u32, contents: Arc<HashMap<String, Source>> },
 }
 
 /// A file that comes.
@@ -110,7 +110,7 @@ impl Table {
     pub(super) fn done(&mut self, id: u64, body: Body) -> Result<(), Error> {
         let pending = self.requests.remove(&id).ok_or_else(|| stray("a result", id))?;
         match (&pending.kind, &body) {
-            (Kind::File { transfer }, _) => drop(self.incoming.remove(transfer)),
+            (Kind::Transfer { transfer, .. }, _) => drop(self.incoming.remove(transfer)),
             (Kind::Module { .. }, Body::File { .. }) => {
                 return Err(Error::Rogue(format!("request {id} is answered by a file")));
             }
@@ -134,7 +134,7 @@ impl Table {
                 continue;
             }
             let pending = self.requests.remove(&id).ok_or_else(|| stray("an error", id))?;
-            if let Kind::File { transfer } = pending.kind {
+            if let Kind::Transfer { transfer, .. } = pending.kind {
                 self.incoming.remove(&transfer);
             }
             pending.tell(Told::Refused(message.to_owned()));
@@ -155,7 +155,7 @@ impl Table {
             return Ok(group.contents.clone());
         }
         match self.requests.get(&id).map(|pending| &pending.kind) {
-            Some(Kind::Module { contents, .. }) => Ok(contents.clone()),
+            Some(Kind::Module { contents, .. } | Kind::Transfer { contents, .. }) => Ok(contents.clone()),
             _ => Err(stray("a need", id)),
         }
     }

@@ -7,10 +7,9 @@ use std::time::Instant;
 
 use serde_json::Value;
 use windlass_engine::{Blobs, Target};
-use windlass_gate::{
-    Reply, find,
-    wire::{self, Task},
-};
+use windlass_gate::undo::Before;
+use windlass_gate::wire::{self, Deed, Task};
+use windlass_gate::{Reply, find};
 use windlass_model::{Code, Failure};
 
 use super::{Source, stage};
@@ -81,6 +80,17 @@ impl Request {
             foresight.doubt = around.foresight.doubt(target);
         }
         self
+    }
+
+    /// Putting back what a module changed; the contents come from the store.
+    pub(crate) fn undo(module: &str, before: &Before, blobs: &Arc<dyn Blobs>) -> Result<Self, Failure> {
+        let mut request = Self::new(module, Value::Null);
+        for name in before.contents() {
+            let id = crate::blob::id(&name.into())?;
+            request.contents.insert(name.to_owned(), Source::Blob(blobs.clone(), id));
+        }
+        request.task.deed = Some(Box::new(Deed::Undo { before: before.to_json() }));
+        Ok(request)
     }
 
     /// Where its relative paths begin and its commands start, on the host.

@@ -4,6 +4,7 @@
 //! * The caller's thread reads (`session`); each request runs on a thread of a bounded pool (`pool`, `run`);
 //!   one thread writes (`out`).
 //! * Contents that requests stand on lie in a private folder (`spool`) and are laid out for modules (`stage`).
+//! * How things were before a module, and putting them back, goes over the same connection (`keep`).
 //! * A second process ends what is left if the gate itself is killed (`guard`).
 //!
 //! It ends with its input: what runs is cancelled, children are ended, the folder is removed.
@@ -11,6 +12,7 @@
 mod batch;
 mod guard;
 mod info;
+mod keep;
 mod out;
 mod pool;
 mod run;

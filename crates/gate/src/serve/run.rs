@@ -10,11 +10,11 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{out::Outbox, session::Session, stage};
+use super::{keep, out::Outbox, session::Session, stage};
 use crate::{
     Args, Cancel, Context, Error, Forecast, Progress, Reply, Stream, find,
     view::Fs,
-    wire::{self, Answer, Body, Fault, Task},
+    wire::{self, Answer, Body, Deed, Fault, Task},
 };
 
 /// What a reply keeps of each stream where the request does not say, in bytes.
@@ -42,11 +42,17 @@ fn attempt(task: &Task, session: &Session, cancel: &Cancel, live: &Live<'_>) -> 
     let (cwd, deadline) = (cwd(task, session), deadline(task));
     let forecast = task.check.then(|| session.forecast(task));
     let cx = context(task, &cwd, deadline, cancel, live, forecast.as_deref());
+    if let Some(Deed::Undo { before }) = task.deed.as_deref() {
+        return Ok(keep::undo(task.id, before, &cx, session)?);
+    }
     let mut args = expand(module, task)?;
     session.ask(task.id, &stage::absent(task, &cx));
     let _laid = stage::lay(task, &mut args, (&session.spool, &session.guard), &cx)?;
     let args = Args::check(module.spec(), args.into()).map_err(Error::from)?;
-    Ok(crate::run(module, &args, &cx)?)
+    match task.deed.as_deref() {
+        Some(Deed::Keep { transfer }) => Ok(keep::before(module, &args, &cx, *transfer, session)?),
+        _ => Ok(crate::run(module, &args, &cx)?),
+    }
 }
 
 impl From<Vec<crate::ParamError>> for Fault {

@@ -1,7 +1,7 @@
 //! Files of the host on their way to the controller.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     fs::File,
     io::{self, Read},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
@@ -51,18 +51,59 @@ impl Windows {
     }
 }
 
+/// Bytes on their way, no faster than the controller takes them.
+pub(super) struct Transfer<'a> {
+    number: u32,
+    sent: u64,
+    session: &'a Session,
+    cancel: &'a Cancel,
+}
+
+impl<'a> Transfer<'a> {
+    /// Opens a transfer under the number that the controller gave it.
+    pub(super) fn open(number: u32, session: &'a Session, cancel: &'a Cancel) -> Result<Self, Error> {
+        match lock(&session.windows.taken).entry(number) {
+            Entry::Occupied(_) => Err(Error::Failed(format!("transfer {number} is open already"))),
+            Entry::Vacant(entry) => {
+                entry.insert(0);
+                Ok(Self { number, sent: 0, session, cancel })
+            }
+        }
+    }
+
+    /// Sends some bytes.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        for piece in bytes.chunks(PIECE) {
+            self.session.windows.room(self.number, self.sent, self.cancel)?;
+            if self.cancel.is_cancelled() || self.session.out.is_closed() {
+                return Err(Error::Cancelled);
+            }
+            self.sent += piece.len() as u64;
+            self.session.out.send(wire::encode_content(self.number, piece));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Transfer<'_> {
+    fn drop(&mut self) {
+        lock(&self.session.windows.taken).remove(&self.number);
+    }
+}
+
 /// Sends a file, and says what it was.
 pub(super) fn file(transfer: u32, path: &str, session: &Session, cancel: &Cancel) -> Body {
-    if lock(&session.windows.taken).insert(transfer, 0).is_some() {
-        let why = format!("transfer {transfer} is open already");
-        return Body::Error(Error::Failed(why).into());
-    }
-    let sent = pieces(transfer, path, session, cancel);
-    lock(&session.windows.taken).remove(&transfer);
+    let sent = Transfer::open(transfer, session, cancel)
+        .and_then(|mut transfer| pieces(&mut transfer, path, session, cancel));
     sent.unwrap_or_else(|error| Body::Error(error.into()))
 }
 
-fn pieces(transfer: u32, path: &str, session: &Session, cancel: &Cancel) -> Result<Body, Error> {
+fn pieces(
+    transfer: &mut Transfer<'_>,
+    path: &str,
+    session: &Session,
+    cancel: &Cancel,
+) -> Result<Body, Error> {
     let path = session.options.cwd.join(crate::expand::path(path, &Default::default(), Fs::DISK));
     // Opening a pipe would wait for whoever writes it.
     let flags = OFlags::NONBLOCK.bits() as i32;
@@ -75,8 +116,7 @@ fn pieces(transfer: u32, path: &str, session: &Session, cancel: &Cancel) -> Resu
     let (mut digest, mut size) = (Sha256::new(), 0);
     let mut piece = vec![0; PIECE];
     loop {
-        session.windows.room(transfer, size, cancel)?;
-        if cancel.is_cancelled() || session.out.is_closed() {
+        if cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
         let count = match file.read(&mut piece) {
@@ -87,7 +127,7 @@ fn pieces(transfer: u32, path: &str, session: &Session, cancel: &Cancel) -> Resu
         };
         digest.update(&piece[..count]);
         size += count as u64;
-        session.out.send(wire::encode_content(transfer, &piece[..count]));
+        transfer.send(&piece[..count])?;
     }
     let mode = format!("{:04o}", meta.permissions().mode() & 0o7777);
     Ok(Body::File { sha256: crate::fsops::sum::hex(&digest.finalize()), size, mode })

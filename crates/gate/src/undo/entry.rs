@@ -74,6 +74,14 @@ impl Before {
         self.entries.is_empty()
     }
 
+    /// The names of the contents that it stands on.
+    pub fn contents(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter_map(|entry| match &entry.was {
+            Was::File(File { content: Content::Kept(name), .. }) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
     /// As data. It holds names of contents, and no content.
     pub fn to_json(&self) -> Value {
         json!({ "paths": self.entries.iter().map(Entry::to_json).collect::<Vec<_>>() })

@@ -26,7 +26,7 @@ pub enum Order {
         quiet_ms: Option<u64>,
     },
     /// Run a module.
-    Module(Task),
+    Module(Box<Task>),
     /// Run modules in their order, each after the one before it has ended well.
     Batch {
         /// Names the batch, for `cancel` and `need`.
@@ -237,6 +237,32 @@ pub struct Task {
     /// The contents that it stands on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
+    /// What is to be done with it in place of running it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deed: Option<Box<Deed>>,
+}
+
+impl From<Task> for Order {
+    fn from(task: Task) -> Self {
+        Self::Module(Box::new(task))
+    }
+}
+
+/// What is to be done with a module in place of running it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Deed {
+    /// Say how everything is that it would change, in the reply's field `before`. The contents come over a
+    /// transfer before the reply, each after its length in eight bytes, the highest first.
+    Keep {
+        /// Names the transfer.
+        transfer: u32,
+    },
+    /// Make everything again what it was. Contents are asked for by their names.
+    Undo {
+        /// How it was.
+        before: Value,
+    },
 }
 
 /// What was foreseen so far.

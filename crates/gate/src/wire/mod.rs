@@ -27,11 +27,11 @@ mod message;
 pub use fault::{Fault, Problem};
 pub use frame::{Decoder, Frame, FrameError, encode, encode_content};
 pub use message::{
-    Answer, Body, Content, Entry, Foresight, Hello, Info, Order, Source, Stage, Task, Unread, order,
+    Answer, Body, Content, Deed, Entry, Foresight, Hello, Info, Order, Source, Stage, Task, Unread, order,
 };
 
 /// The version of the protocol. A side that meets another one says so and ends.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The longest body of any frame, in bytes.
 pub const LIMIT: usize = 64 << 20;

@@ -48,14 +48,14 @@ fn a_file_comes_once_and_never_again_while_it_is_there() {
     let dir = TempDir::new().unwrap();
     let mut peer = Peer::start(dir.path());
     let text = vec![b'x'; 3 * PIECE + 17];
-    peer.send(&Order::Module(file(1, &text, json!({"dest": "b.txt", "mode": "0640"}))));
+    peer.send(&Order::from(file(1, &text, json!({"dest": "b.txt", "mode": "0640"}))));
     assert_eq!(need(&mut peer), [sha256(&text)]);
     put(&mut peer, 1, &text);
     assert_eq!(peer.reply().1["changed"], true);
     assert_eq!(fs::read(dir.path().join("b.txt")).unwrap(), text);
     // The same content for two more requests at once: it is in the spool.
     for id in [2, 3] {
-        peer.send(&Order::Module(file(id, &text, json!({"dest": format!("c{id}.txt")}))));
+        peer.send(&Order::from(file(id, &text, json!({"dest": format!("c{id}.txt")}))));
     }
     assert_eq!(
         (peer.reply().1["changed"].clone(), peer.reply().1["changed"].clone()),
@@ -65,17 +65,17 @@ fn a_file_comes_once_and_never_again_while_it_is_there() {
 
     // Another connection knows nothing, and needs nothing.
     let mut peer = Peer::start(dir.path());
-    peer.send(&Order::Module(file(1, &text, json!({"dest": "b.txt", "mode": "0640"}))));
+    peer.send(&Order::from(file(1, &text, json!({"dest": "b.txt", "mode": "0640"}))));
     let (_, body, before) = peer.result();
     assert_eq!(before, [Answer::Started { id: 1 }]);
     assert!(matches!(body, Body::Reply(reply) if !reply.changed));
     // Into a folder, too; and a file that has become another one is asked for.
     fs::create_dir(dir.path().join("d")).unwrap();
     fs::copy(dir.path().join("b.txt"), dir.path().join("d/a.txt")).unwrap();
-    peer.send(&Order::Module(file(2, &text, json!({"dest": "d/"}))));
+    peer.send(&Order::from(file(2, &text, json!({"dest": "d/"}))));
     assert_eq!(peer.reply().1["changed"], false);
     fs::write(dir.path().join("d/a.txt"), "other").unwrap();
-    peer.send(&Order::Module(file(3, &text, json!({"dest": "d/"}))));
+    peer.send(&Order::from(file(3, &text, json!({"dest": "d/"}))));
     assert_eq!(need(&mut peer), [sha256(&text)]);
     put(&mut peer, 9, &text);
     assert_eq!(peer.reply().1["changed"], true);
@@ -98,7 +98,7 @@ fn a_folder_is_one_manifest() {
     let stage = Stage::Folder { param: "src".into(), name: "tree".into(), inside: true, entries };
     let args = json!({"dest": "out", "mode": "preserve", "local_follow": false});
     let task = |id| Task { stage: Some(stage.clone()), ..task(id, "copy", args.clone()) };
-    peer.send(&Order::Module(task(1)));
+    peer.send(&Order::from(task(1)));
     assert_eq!(need(&mut peer), [sha256(b"one"), sha256(b"two")]);
     put(&mut peer, 1, b"one");
     put(&mut peer, 2, b"two");
@@ -109,7 +109,7 @@ fn a_folder_is_one_manifest() {
     assert_eq!(fs::read_link(out.join("link")).unwrap().to_str(), Some("one"));
     peer.close().unwrap();
     let mut peer = Peer::start(dir.path());
-    peer.send(&Order::Module(task(1)));
+    peer.send(&Order::from(task(1)));
     let (_, body, before) = peer.result();
     assert_eq!(before, [Answer::Started { id: 1 }]);
     assert!(matches!(body, Body::Reply(reply) if !reply.changed));
@@ -143,12 +143,12 @@ fn a_text_may_be_a_content() {
     let mut peer = Peer::start(dir.path());
     let stage = Stage::Text { param: "content".into(), content: content("ä\n".as_bytes()) };
     let args = json!({"src": "t.j2", "dest": "t"});
-    peer.send(&Order::Module(Task { stage: Some(stage.clone()), ..task(1, "template", args.clone()) }));
+    peer.send(&Order::from(Task { stage: Some(stage.clone()), ..task(1, "template", args.clone()) }));
     need(&mut peer);
     put(&mut peer, 1, "ä\n".as_bytes());
     assert_eq!(peer.reply().1["changed"], true);
     assert_eq!(fs::read_to_string(dir.path().join("t")).unwrap(), "ä\n");
-    peer.send(&Order::Module(Task { stage: Some(stage), ..task(2, "template", args) }));
+    peer.send(&Order::from(Task { stage: Some(stage), ..task(2, "template", args) }));
     assert_eq!(peer.reply().1["changed"], false);
     peer.close().unwrap();
 }
@@ -161,24 +161,24 @@ fn wrong_contents_fail_what_stands_on_them_and_nothing_else() {
         (of, Fault::Failed { message }) => assert!(of == id && message.contains(said), "{message}"),
         other => panic!("{other:?}"),
     };
-    peer.send(&Order::Module(file(1, b"right", json!({"dest": "x"}))));
+    peer.send(&Order::from(file(1, b"right", json!({"dest": "x"}))));
     need(&mut peer);
     peer.send(&Order::Put { transfer: 1, sha256: sha256(b"right"), size: 5 });
     peer.raw(&wire::encode_content(1, b"wrong"));
     failed(peer.fault(), 1, "arrived with the hash");
-    peer.send(&Order::Module(file(2, b"more", json!({"dest": "x"}))));
+    peer.send(&Order::from(file(2, b"more", json!({"dest": "x"}))));
     need(&mut peer);
     peer.send(&Order::Put { transfer: 2, sha256: sha256(b"more"), size: 4 });
     peer.raw(&wire::encode_content(2, b"more than that"));
     // The request and the transfer are told of it each by itself, in any order.
     let told = [peer.answer(), peer.answer()].map(|answer| serde_json::to_string(&answer).unwrap());
     assert!(told.iter().all(|text| text.contains("more than the 4 bytes announced")), "{told:?}");
-    peer.send(&Order::Module(file(3, b"never", json!({"dest": "x"}))));
+    peer.send(&Order::from(file(3, b"never", json!({"dest": "x"}))));
     need(&mut peer);
     peer.send(&Order::Lack { sha256: sha256(b"never"), message: "the store has lost it".into() });
     failed(peer.fault(), 3, "the store has lost it");
     // Another request asks again: what was missing then may be there now.
-    peer.send(&Order::Module(file(4, b"never", json!({"dest": "late"}))));
+    peer.send(&Order::from(file(4, b"never", json!({"dest": "late"}))));
     assert_eq!(need(&mut peer), [sha256(b"never")]);
     put(&mut peer, 4, b"never");
     assert_eq!(peer.reply().1["changed"], true);
@@ -198,7 +198,7 @@ fn wrong_contents_fail_what_stands_on_them_and_nothing_else() {
     for path in ["../out", "/abs", "", "a/../../b", "."] {
         let entries = vec![Entry { path: path.into(), ..Entry::default() }];
         let stage = Stage::Folder { param: "src".into(), name: "tree".into(), inside: false, entries };
-        peer.send(&Order::Module(Task { stage: Some(stage), ..task(9, "copy", json!({"dest": "y"})) }));
+        peer.send(&Order::from(Task { stage: Some(stage), ..task(9, "copy", json!({"dest": "y"})) }));
         failed(peer.fault(), 9, "leads out of its folder");
     }
     assert!(!dir.path().join("x").exists());

@@ -71,7 +71,7 @@ impl Peer {
     }
 
     pub(crate) fn module(&mut self, id: u64, name: &str, args: Value) {
-        self.send(&Order::Module(task(id, name, args)));
+        self.send(&Order::from(task(id, name, args)));
     }
 
     /// The next frame; None at the end.

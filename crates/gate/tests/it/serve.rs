@@ -54,7 +54,7 @@ fn a_module_runs_and_answers() {
     let mut task = task(8, "command", json!("printenv X"));
     task.env.insert("X".into(), "y".into());
     task.cwd = Some("/".into());
-    peer.send(&Order::Module(task));
+    peer.send(&Order::from(task));
     assert_eq!(peer.reply().1["stdout"], "y");
     peer.module(9, "ansible.builtin.stat", json!({"path": "/"}));
     assert_eq!(peer.reply().1["stat"]["isdir"], true);
@@ -185,7 +185,7 @@ fn cancel_ends_a_module_and_the_rest_of_its_batch() {
     gone("sleep 987[12]");
     let mut late = task(5, "command", json!("sleep 9873"));
     late.timeout_ms = Some(100);
-    peer.send(&Order::Module(late));
+    peer.send(&Order::from(late));
     assert_eq!(peer.fault(), (5, Fault::Deadline));
     peer.close().unwrap();
 }
@@ -195,7 +195,7 @@ fn live_output_is_told_and_dropped_where_nobody_reads() {
     let (_dir, mut peer) = peer();
     let mut live = task(1, "shell", shell("echo a; echo b >&2; sleep 0.1; echo c"));
     live.live = true;
-    peer.send(&Order::Module(live));
+    peer.send(&Order::from(live));
     let (_, _, before) = peer.result();
     let mut lines: Vec<String> = before
         .iter()
@@ -209,7 +209,7 @@ fn live_output_is_told_and_dropped_where_nobody_reads() {
 
     let mut loud = task(2, "shell", shell("seq 1 300000"));
     (loud.live, loud.capture) = (true, Some(10));
-    peer.send(&Order::Module(loud));
+    peer.send(&Order::from(loud));
     // The command ends although nobody takes its lines yet.
     peer.send(&Order::Info { id: 3 });
     thread::sleep(Duration::from_secs(3));

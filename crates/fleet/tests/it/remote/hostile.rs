@@ -36,7 +36,7 @@ impl Fake {
 
     async fn hello(&mut self) {
         self.say(b"WINDLASS-GATE have\n").await;
-        self.tell(json!({"type": "hello", "version": 1, "pid": 1})).await;
+        self.tell(json!({"type": "hello", "version": 2, "pid": 1})).await;
     }
 }
 
@@ -90,13 +90,13 @@ async fn answers_that_nobody_asked_for_end_the_connection() {
         ("need", vec![json!({"type": "need", "id": 5, "contents": [hash]})], "a need for request 5"),
         (
             "info",
-            vec![json!({"type": "info", "id": 1, "version": 1, "pid": 1, "release": "", "path": "",
+            vec![json!({"type": "info", "id": 1, "version": 2, "pid": 1, "release": "", "path": "",
             "cwd": "", "modules": [], "running": 0})],
             "an answer to no question 1",
         ),
         ("ack", vec![json!({"type": "ack", "transfer": 7, "bytes": 1})], "more of transfer 7 than was sent"),
         ("pong", vec![json!({"type": "pong", "seq": 400})], "no ping 400"),
-        ("hello", vec![json!({"type": "hello", "version": 1, "pid": 1})], "twice"),
+        ("hello", vec![json!({"type": "hello", "version": 2, "pid": 1})], "twice"),
         ("error", vec![json!({"type": "error", "id": 44, "message": "no"})], "an error for request 44"),
         (
             "file",
@@ -137,9 +137,9 @@ async fn a_gate_that_says_something_before_its_name_is_none() {
     assert!(matches!(gate.ready().await, Err(Error::Rogue(said)) if said.contains("first who it is")));
     let (gate, mut fake) = self::fake(quick());
     fake.say(b"WINDLASS-GATE have\n").await;
-    fake.tell(json!({"type": "hello", "version": 2, "pid": 1})).await;
+    fake.tell(json!({"type": "hello", "version": 3, "pid": 1})).await;
     let error = gate.ready().await.unwrap_err();
-    assert_eq!((error.failure().code, error), (Code::GateVersion, Error::Version(2)));
+    assert_eq!((error.failure().code, error), (Code::GateVersion, Error::Version(3)));
 }
 
 #[tokio::test]

@@ -1,0 +1,99 @@
+//! Transactions and `runs undo` over hosts: whatever happens on the way, every disk is as it was.
+
+use windlass_testkit::rig::Rig;
+use windlass_testkit::{Fault, TestEnv};
+
+use crate::e2e_support::with;
+
+/// What is there before.
+const LAY_OUT: &str = "rm -rf /srv/t; mkdir -p /srv/t/old/a; cd /srv/t; echo -n old >conf; echo one >list;
+    echo deep >old/a/b; chmod 640 conf; chown ops:ops conf; chmod 750 old/a; ln -s conf link; seq 300000 >big";
+
+/// Content, mode, owner and target of everything there.
+const TREE: &str =
+    "cd /srv && find t -printf '%p %m %u %g %y %l ' -type f -exec sha256sum {} ';' -o -printf '\\n' | sort";
+
+const STEPS: &str = "
+      - copy: { content: 'new', dest: /srv/t/conf, mode: '0600', owner: root, backup: true }
+      - lineinfile: { path: /srv/t/list, line: more }
+      - file: { path: /srv/t/made/deep, state: directory }
+      - template: { src: t.j2, dest: /srv/t/made/deep/file }
+      - copy: { src: big, dest: /srv/t/big }
+      - file: { src: list, dest: /srv/t/link, state: link, force: true }
+      - file: { path: /srv/t/old, state: absent }
+";
+
+fn document(last: &str) -> String {
+    format!(
+        "workflow: t\ntasks:\n  - id: change\n    hosts: all\n    transaction: true\n    steps:{STEPS}{last}"
+    )
+}
+
+fn lay_out(rig: &Rig, document: &str) -> (TestEnv, Vec<String>) {
+    let env = with(document);
+    // A host that is away is given up soon.
+    let hosts = rig.inventory() + "ansible_timeout=2\n";
+    env.file("rig.ini", hosts).file("t.j2", "{{ inventory_hostname }}\n");
+    env.file("big", vec![b'x'; 1 << 20]);
+    for host in rig.hosts() {
+        host.exec(LAY_OUT).success();
+    }
+    (env, trees(rig))
+}
+
+fn trees(rig: &Rig) -> Vec<String> {
+    rig.hosts().iter().map(|host| host.exec(TREE).success().stdout().to_owned()).collect()
+}
+
+fn records(env: &TestEnv) -> u64 {
+    env.events().iter().filter_map(|event| event["seq"].as_u64()).max().expect("there are events")
+}
+
+const RUN: [&str; 4] = ["run", "w.yaml", "-i", "rig.ini"];
+
+#[test]
+fn what_steps_did_on_hosts_is_taken_back_whoever_dies_meanwhile() {
+    let Some(rig) = Rig::for_test(3) else { return };
+    let fails = document("      - { run: exit 3, when: inventory_hostname == 'h2' }\n");
+
+    // One host of three fails: all are as they were.
+    let (env, due) = lay_out(&rig, &fails);
+    assert!(due[0].contains("t/conf 640 ops ops"), "{}", due[0]);
+    let failed = env.run(RUN);
+    assert!(failed.status(1).stdout().contains("undone"), "{}", failed.stdout());
+    assert_eq!(trees(&rig), due);
+    assert_eq!(env.state()["tasks"]["change"]["state"], "undone");
+    let last = records(&env);
+
+    // The controller is killed while it goes on and while it takes back.
+    for record in super::crashes(&env, [last / 4, last / 2, last * 3 / 4, last - 3]) {
+        let (env, due) = lay_out(&rig, &fails);
+        env.call(RUN).fault(&Fault::KillAfter(record)).run().killed();
+        env.run(["resume"]).status(1);
+        assert_eq!(trees(&rig), due, "after record {record}");
+        assert_eq!(env.state()["tasks"]["change"]["state"], "undone", "after record {record}");
+    }
+
+    // A run that went well is taken back, and its undo may be cut off.
+    let (env, due) = lay_out(&rig, &document(""));
+    env.run(RUN).success();
+    let first = records(&env);
+    assert!(trees(&rig).iter().zip(&due).all(|(now, due)| now != due));
+    env.call(["runs", "undo", "latest"]).fault(&Fault::KillAfter(first + 9)).run().killed();
+    env.run(["resume"]);
+    assert_eq!(trees(&rig), due);
+
+    // A host that is away is told of, and the others are taken back all the same.
+    let (env, due) = lay_out(&rig, &document(""));
+    env.run(RUN).success();
+    rig.host(2).kill().expect("it goes off");
+    env.run(["runs", "undo", "latest"]).status(1).says("change/");
+    rig.host(2).start().expect("it goes on");
+    let now = trees(&rig);
+    assert_eq!((&now[0], &now[2]), (&due[0], &due[2]));
+    assert_ne!(now[1], due[1]);
+    env.run(["gate", "clean", "-i", "rig.ini"]).success();
+    for host in rig.hosts() {
+        assert_eq!(host.exec("find / -xdev -name '*windlass*' -not -path '/proc/*'").stdout(), "");
+    }
+}
