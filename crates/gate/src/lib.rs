@@ -38,6 +38,7 @@ mod context;
 mod error;
 mod exec;
 mod expand;
+mod facts;
 mod fetch;
 mod forecast;
 mod fsops;

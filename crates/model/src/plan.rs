@@ -342,6 +342,9 @@ pub struct StepMore {
     /// Whether a failure is let through; a template or a boolean.
     #[serde(default, skip_serializing_if = "is_default")]
     pub ignore_errors: bool,
+    /// Whether it is let through that a host cannot be reached.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ignore_unreachable: bool,
     /// Whether its input and result are kept out of events, logs and artifacts.
     #[serde(default, skip_serializing_if = "is_default")]
     pub no_log: bool,

@@ -1,5 +1,9 @@
 //! Rollouts over real hosts: systemd, sshd, an address and a disk of their own.
 
+mod facts;
+mod faults;
+mod undo;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -48,6 +52,17 @@ const RUN: [&str; 4] = ["run", "w.yaml", "-i", "rig.ini"];
 
 fn check() -> Vec<&'static str> {
     RUN.iter().copied().chain(["--check"]).collect()
+}
+
+/// The records after which a run is cut off: some of them, and in a soak each that a run without faults has.
+fn crashes<const N: usize>(clean: &TestEnv, some: [u64; N]) -> Vec<u64> {
+    let last = clean.events().iter().filter_map(|event| event["seq"].as_u64()).max();
+    let last = last.expect("there are events");
+    assert!(last > 20, "{last} records are too few");
+    match std::env::var_os("WINDLASS_SOAK_KILLS") {
+        Some(_) => (1..last).collect(),
+        None => some.into_iter().filter(|record| *record < last).collect(),
+    }
 }
 
 /// What a run wrote to a host's disk, without the gate and what a login leaves.
@@ -111,7 +126,9 @@ fn a_host_that_is_gone_is_told_of_in_bounded_time_and_a_resume_finishes_when_it_
 #[test]
 fn a_controller_that_is_killed_after_any_record_is_resumed() {
     let Some(rig) = Rig::for_test(2) else { return };
-    for record in [1, 3, 6, 9, 14, 20, 27] {
+    let clean = site(&rig);
+    clean.run(RUN).success();
+    for record in crashes(&clean, [1, 3, 6, 9, 14, 20, 27]) {
         let env = site(&rig);
         rig.hosts().iter().for_each(|host| drop(host.exec("rm -rf /opt/shop")));
         env.call(RUN).fault(&Fault::KillAfter(record)).run().killed();

@@ -141,6 +141,7 @@ fn may_lead(step: &Step) -> bool {
         && more.until.is_none()
         && more.repeat.is_none()
         && !more.ignore_errors
+        && !more.ignore_unreachable
         && more.produces.is_empty()
         && more.on_doubt == OnDoubt::Rerun
 }

@@ -10,18 +10,27 @@ use super::walk::{Omission, Omitted};
 use super::{Course, Dispatcher, failures};
 
 impl Dispatcher {
-    /// A failure of a step that says `ignore_errors` counts as a success that keeps its error.
+    /// A failure of a step that says `ignore_errors` counts as a success that keeps its error; so does a host
+    /// that cannot be reached where the step says `ignore_unreachable`.
     pub(super) fn let_through(&self, step: &Step, outcome: Outcome) -> Outcome {
-        if !step.more().ignore_errors || outcome.status != Status::Failed {
-            return outcome;
-        }
+        let more = step.more();
+        let (field, reason) = match outcome.status {
+            Status::Failed if more.ignore_errors => ("failed", "it failed, and its errors are ignored"),
+            Status::Unreachable if more.ignore_unreachable => {
+                ("unreachable", "the host could not be reached, and that is ignored")
+            }
+            _ => return outcome,
+        };
         let changed = outcome.result().get("changed").and_then(Json::as_bool).unwrap_or(false);
         let mut detail = outcome.detail.as_deref().cloned().unwrap_or_default();
-        detail.reason = Some("it failed, and its errors are ignored".into());
-        if let Json::Object(fields) = &mut detail.result {
-            fields.insert("failed".into(), json!(true));
-        } else {
-            detail.result = json!({ "failed": true });
+        detail.reason = Some(reason.into());
+        match &mut detail.result {
+            Json::Object(fields) => {
+                // As in Ansible: a host that is away has not failed.
+                fields.remove("failed");
+                fields.insert(field.into(), json!(true));
+            }
+            result => *result = json!({ field: true }),
         }
         let status = if changed { Status::Changed } else { Status::Ok };
         Outcome { status, detail: Some(Arc::new(detail)), ..outcome }

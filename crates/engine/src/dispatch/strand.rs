@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use windlass_expr::from_json;
+use windlass_expr::{from_json, to_json};
 use windlass_model::{At, Code, Outcome, RunState, Scope, Status, Task};
 
 use super::message::Finished;
@@ -130,8 +130,18 @@ impl Strand {
         }
         let result = result_of(outcome);
         let names = Arc::make_mut(&mut self.registers);
-        for (name, fact) in facts.into_iter().flatten() {
+        // As in Ansible: what a person sets is a variable, what is found out is a fact. A host that tells of
+        // itself has no word in how it is reached, nor in what the run knows.
+        let set = &*step.action == "set_fact";
+        for (name, fact) in facts.into_iter().flatten().filter(|(name, _)| set || !is_ours(name)) {
             names.insert(name.clone(), from_json(fact));
+        }
+        if let Some(facts) = facts.filter(|_| !set) {
+            let known = names.get("ansible_facts").and_then(|known| to_json(known).ok());
+            let mut all = known.and_then(|known| known.as_object().cloned()).unwrap_or_default();
+            let short = |name: &String| name.strip_prefix("ansible_").unwrap_or(name).to_owned();
+            all.extend(facts.iter().map(|(name, fact)| (short(name), fact.clone())));
+            names.insert("ansible_facts".into(), from_json(&Json::Object(all)));
         }
         if failed {
             // As in Ansible: what a rescue can look at.
@@ -143,6 +153,36 @@ impl Strand {
             names.insert(name.clone(), from_json(&result));
         }
     }
+}
+
+/// Whether a name says something that is not for a host to say.
+fn is_ours(name: &str) -> bool {
+    const OURS: [&str; 21] = [
+        "ansible_become",
+        "ansible_check_mode",
+        "ansible_connection",
+        "ansible_facts",
+        "ansible_failed_result",
+        "ansible_failed_task",
+        "ansible_host",
+        "ansible_password",
+        "ansible_port",
+        "ansible_user",
+        "env",
+        "group_names",
+        "groups",
+        "hostvars",
+        "inventory_hostname",
+        "item",
+        "run",
+        "secrets",
+        "state",
+        "tasks",
+        "vars",
+    ];
+    let beginnings = ["ansible_become_", "ansible_private_key", "ansible_ssh_"];
+    let connection = beginnings.iter().any(|beginning| name.starts_with(beginning));
+    OURS.contains(&name) || (connection && !name.starts_with("ansible_ssh_host_key_"))
 }
 
 /// The result as expressions see it: what the action said, with `changed`, `failed` and `skipped` always there.

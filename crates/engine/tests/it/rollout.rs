@@ -44,6 +44,9 @@ impl Action for Probe {
             }
             tokio::time::sleep(Duration::from_millis(step.input["ms"].as_u64().unwrap_or(5))).await;
             self.seen.lock().unwrap().busy.remove(&host);
+            if step.input["away"].as_array().is_some_and(|names| names.contains(&json!(host))) {
+                return Ok(Output::unreachable(Failure::new(Code::Unreachable, "nobody answers")));
+            }
             let bad = step.input["fail"].as_array().is_some_and(|names| names.contains(&json!(host)));
             if bad {
                 return Err(Failure::new(windlass_model::Code::StepFailed, "asked to").permanent());
@@ -51,7 +54,17 @@ impl Action for Probe {
             let local = step.target.local;
             let port = step.target.vars.get_attr("port").ok().filter(|port| !port.is_undefined());
             let port = port.and_then(|port| port.as_i64());
-            Ok(Output::ok(true).with("at", host).with("local", local).with("port", json!(port)))
+            let facts = step.input["facts"].clone();
+            let output = if facts.is_object() {
+                Output::ok(true).with("ansible_facts", facts)
+            } else {
+                Output::ok(true)
+            };
+            Ok(output
+                .with("saw", step.input["saw"].clone())
+                .with("at", host)
+                .with("local", local)
+                .with("port", json!(port)))
         })
     }
 }
@@ -362,4 +375,30 @@ async fn a_run_that_is_stopped_hard_ends_the_step_under_way_and_a_resume_goes_on
     run.abort("test");
     run.wait().await.unwrap();
     assert_eq!(*train.runs.lock().unwrap(), [vec!["a", "b", "c"]], "what is in doubt goes alone");
+}
+
+#[tokio::test]
+async fn a_host_that_is_away_may_be_let_through_and_what_was_found_out_is_seen() {
+    let input = json!({"away": ["h1"], "facts": {"ansible_kernel": "6.1", "plain": 2,
+        "ansible_host": "elsewhere", "inventory_hostname": "another"}});
+    let first = step("s", input).with(|more| {
+        more.ignore_unreachable = true;
+        more.register = Some("said".into());
+    });
+    let saw = "{{ said is unreachable }} {{ said is failed }} {{ said.msg | default('-') }} \
+               {{ ansible_facts.kernel | default('-') }} {{ ansible_kernel | default('-') }} {{ plain | default(0) }} \
+               {{ inventory_hostname }} {{ ansible_host }}";
+    let second = step("second", json!({ "saw": saw }));
+    let steps = vec![first, second];
+    let (state, _) = run(plan(2, vec![task("t", 2, Rollout::default(), steps)])).await;
+    assert_eq!((state.status, end(&state, "t")), (RunStatus::Completed, Some(TaskEnd::Completed)));
+    assert_eq!(statuses(&state, "t"), [Some(Status::Changed), Some(Status::Ok)]);
+    let saw = |host| state.steps_on(0, host)[1].outcome().unwrap().result()["saw"].clone();
+    assert_eq!(saw(0), "False False - 6.1 6.1 2 h0 h0");
+    assert_eq!(saw(1), "True False nobody answers - - 0 h1 h1");
+
+    let without = vec![step("s", json!({"away": ["h1"]})), step("second", json!({}))];
+    let (state, _) = run(plan(2, vec![task("t", 2, Rollout::default(), without)])).await;
+    assert_eq!(statuses(&state, "t"), [Some(Status::Changed), Some(Status::Unreachable)]);
+    assert_eq!(end(&state, "t"), Some(TaskEnd::Failed));
 }

@@ -71,6 +71,7 @@ impl<'a> Strand<'_, 'a> {
             changed_when: step.changed_when.as_ref().map(all),
             failed_when: step.failed_when.as_ref().map(all),
             ignore_errors: around.ignore_errors.unwrap_or_default(),
+            ignore_unreachable: around.ignore_unreachable.unwrap_or_default(),
             no_log: around.no_log.unwrap_or_default(),
             role: self.role(around),
             delegate_to: around.delegate_to.map(|(written, space)| {

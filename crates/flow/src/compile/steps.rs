@@ -19,6 +19,7 @@ pub(super) struct Around<'a> {
     pub environment: Vec<(&'a Placed<String>, &'a Value, usize)>,
     pub tags: BTreeSet<&'a str>,
     pub ignore_errors: Option<bool>,
+    pub ignore_unreachable: Option<bool>,
     pub no_log: Option<bool>,
     pub on_doubt: Option<OnDoubt>,
     pub chdir: Option<(&'a Value, usize)>,
@@ -33,6 +34,7 @@ impl<'a> Around<'a> {
         self.environment.extend(shared.environment.iter().map(|(name, value)| (name, value, space)));
         self.tags.extend(shared.tags.iter().map(String::as_str));
         self.ignore_errors = shared.ignore_errors.or(self.ignore_errors);
+        self.ignore_unreachable = shared.ignore_unreachable.or(self.ignore_unreachable);
         self.no_log = shared.no_log.or(self.no_log);
         self.on_doubt = shared.on_doubt.or(self.on_doubt);
         self.chdir = shared.chdir.as_ref().map(|chdir| (chdir, space)).or(self.chdir);

@@ -8,7 +8,6 @@ const PARTLY: &str = "say it in the inventory: `ansible_connection`, `ansible_us
 const KEYS: &[(&str, &str)] = &[
     ("connection", PARTLY),
     ("remote_user", PARTLY),
-    ("gather_facts", "read the environment through `env.NAME`, or register what a command says"),
     ("notify", "make a later step of it with `when: <registered>.changed`"),
     ("listen", "make a later step of it with `when: <registered>.changed`"),
     ("handlers", "make later steps of them with `when: <registered>.changed`"),
@@ -25,7 +24,6 @@ const KEYS: &[(&str, &str)] = &[
     ("poll", "tasks that do not need each other run at the same time; use `timeout` to bound one"),
     ("throttle", "use `max_parallelism` of the policy or of a stage"),
     ("any_errors_fatal", "use `fail_fast` of the policy or of a stage"),
-    ("ignore_unreachable", "use `ignore_errors`"),
     ("check_mode", "run the whole document with `--check`"),
     ("diff", "run the whole document with `--diff`"),
     ("vars_files", "give them on the command line: `-e @file.yaml`"),

@@ -127,6 +127,7 @@ pub(crate) const SHARED: &[Key] = &[
     key("environment", Kind::Names, "What to add to the environment of processes."),
     key("tags", Kind::Texts, "Tags, for `--tags` and `--skip-tags`."),
     key("ignore_errors", Kind::Bool, "Whether a failure is let through."),
+    key("ignore_unreachable", Kind::Bool, "Whether it is let through that a host cannot be reached."),
     key("no_log", Kind::Bool, "Whether inputs and results are kept out of events, logs and artifacts."),
     key(
         "on_doubt",
@@ -158,6 +159,12 @@ pub(crate) const TASK: &[Key] = &[
     key("serial", Kind::Any, "Batches of hosts that wait for each other: `5`, `30%`, or a list."),
     key("max_fail_percentage", Kind::Whole(0), "The share of hosts that may fail without failing the task."),
     key("transaction", Kind::Bool, "Whether a failure takes back what its steps did, the last one first."),
+    key(
+        "gather_facts",
+        Kind::Bool,
+        "Whether it begins with `setup`, which tells what is known of each host.",
+    ),
+    key("gather_subset", Kind::Texts, "What `gather_facts` finds out; everything by default."),
     key("steps", Kind::ListOf("step"), "What it does, one after another."),
     key("cleanup", Kind::ListOf("step"), "What always runs at its end, the last one first."),
     key("outputs", Kind::Names, "What it hands on, from the fields of its last result."),

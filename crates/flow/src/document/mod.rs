@@ -127,6 +127,7 @@ pub(crate) struct Shared {
     pub environment: Named,
     pub tags: Vec<String>,
     pub ignore_errors: Option<bool>,
+    pub ignore_unreachable: Option<bool>,
     pub no_log: Option<bool>,
     pub on_doubt: Option<OnDoubt>,
     pub chdir: Option<Written>,

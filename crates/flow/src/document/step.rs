@@ -242,6 +242,7 @@ impl File<'_> {
             environment: vars::named(reader, map, "environment"),
             tags: tags(self.keys(map, "tags")),
             ignore_errors: map.bool("ignore_errors").map(|flag| flag.value),
+            ignore_unreachable: map.bool("ignore_unreachable").map(|flag| flag.value),
             no_log: map.bool("no_log").map(|flag| flag.value),
             on_doubt: map
                 .choice("on_doubt", &[("rerun", OnDoubt::Rerun), ("hold", OnDoubt::Hold)])

@@ -1,7 +1,7 @@
 //! A task: what it needs, and its steps or the one thing that it does.
 
 use windlass_model::{Code, RetryOn};
-use windlass_yaml::{Map, Node};
+use windlass_yaml::{Kind, Map, Node};
 
 use super::keywords::{DEED, SHARED, TASK};
 use super::read::File;
@@ -39,7 +39,9 @@ impl File<'_> {
             produces: self.keys(&mut map, "produces"),
             consumes: self.keys(&mut map, "consumes"),
         };
+        let facts = self.facts(&mut map);
         self.body(&mut map, node, &mut task);
+        task.body.splice(0..0, facts);
         self.finish(map, &[SHARED, TASK, DEED], true);
         task
     }
@@ -50,6 +52,31 @@ impl File<'_> {
         }
         map.node("id");
         None
+    }
+
+    /// The step that `gather_facts` stands for.
+    fn facts(&self, map: &mut Map<'_, '_>) -> Option<Item> {
+        let span = map.key_span("gather_facts");
+        let on = map.bool("gather_facts").is_some_and(|flag| flag.value);
+        let subset = map.key_span("gather_subset").zip(map.node("gather_subset").cloned());
+        if !on {
+            if let Some((span, _)) = subset {
+                let message = "`gather_subset` stands without `gather_facts: true`";
+                self.reader.note(self.reader.problem(Code::Misplaced, span, message));
+            }
+            return None;
+        }
+        let at = self.reader.location(span?);
+        let mut step = self.blank(at.clone());
+        step.id = Some(Placed { value: "gather_facts".to_owned(), at: at.clone() });
+        step.word = Some(Placed { value: "setup".to_owned(), at });
+        step.input.node.value = Kind::Map(
+            subset
+                .map(|(span, node)| (Node::new(span, Kind::Str("gather_subset".to_owned())), node))
+                .into_iter()
+                .collect(),
+        );
+        Some(Item::Step(Box::new(step)))
     }
 
     pub(super) fn needs(&self, map: &mut Map<'_, '_>) -> Vec<Placed<String>> {

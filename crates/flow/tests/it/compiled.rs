@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use windlass_engine::Request;
 use windlass_model::{Intent, OnDoubt, RetryOn, Step, Strategy};
 
-use crate::setup::{document, plan, plan_with};
+use crate::setup::{document, plan, plan_with, problems};
 
 /// The document of the issue.
 const RELEASE: &str = r#"
@@ -228,6 +228,7 @@ fn blocks_are_ranges_and_hand_down_their_keywords() {
         always: [ { run: five } ]
         when: [ y is defined ]
         ignore_errors: yes
+        ignore_unreachable: yes
         no_log: true
         environment: { A: 2 }
         tags: [b, t]
@@ -244,6 +245,7 @@ fn blocks_are_ranges_and_hand_down_their_keywords() {
     assert_eq!(one.when, ["y is defined", "x is defined"]);
     assert_eq!(Value::from(one.environment.clone()), json!({"A": "2", "B": 2}));
     assert_eq!((one.ignore_errors, one.no_log, one.on_doubt), (true, true, OnDoubt::Hold));
+    assert!(one.ignore_unreachable && !task.steps[6].more().ignore_unreachable);
     assert_eq!(one.tags, ["b", "t"]);
     assert_eq!(one.vars["v"], 7);
     assert!(!task.steps[4].more().ignore_errors);
@@ -405,4 +407,27 @@ fn step_ids(steps: &[Step]) -> Vec<&str> {
 /// The first step of the first task.
 fn first(text: &str) -> Step {
     plan(text).tasks[0].steps[0].clone()
+}
+
+#[test]
+fn facts_are_gathered_first_where_a_task_says_so() {
+    let text = document(
+        "
+  - id: a
+    gather_facts: true
+    gather_subset: ['!all', network]
+    steps: [ { run: 'echo {{ ansible_facts.kernel }} {{ ansible_kernel }}' } ]
+  - { id: b, gather_facts: yes, name: only one, run: x }
+  - { id: c, gather_facts: false, run: x }
+",
+    );
+    let plan = plan(&text);
+    let steps: Vec<_> = plan.tasks.iter().map(|task| step_ids(&task.steps)).collect();
+    assert_eq!(steps, [vec!["gather_facts", "run"], vec!["gather_facts", "run"], vec!["run"]]);
+    let first = &plan.tasks[0].steps[0];
+    assert_eq!((&*first.action, &first.input), ("setup", &json!({"gather_subset": ["!all", "network"]})));
+    assert_eq!(plan.tasks[0].steps[1].input["cmd"], "echo {{ ansible_facts.kernel }} {{ ansible_kernel }}");
+    assert_eq!(plan.tasks[1].steps[0].input, json!({}));
+    let wrong = problems(&document("  - { id: a, gather_subset: all, run: x }\n"));
+    assert!(wrong.to_string().contains("`gather_subset` stands without"), "{wrong}");
 }

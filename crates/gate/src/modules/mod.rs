@@ -41,6 +41,7 @@ table! {
     script::Script,
     service::Service,
     set_fact::SetFact,
+    setup::Setup,
     shell::Shell,
     slurp::Slurp,
     stat::Stat,

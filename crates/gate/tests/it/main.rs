@@ -15,12 +15,14 @@ mod file;
 mod find;
 mod forecast;
 mod get_url;
+mod keeping;
 mod making;
 mod peer;
 mod props;
 mod serve;
 #[path = "../../../http/tests/it/server.rs"]
 mod server;
+mod setup;
 mod stat;
 mod sweep;
 mod talk;

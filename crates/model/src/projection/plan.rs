@@ -150,6 +150,8 @@ struct How<'a> {
     on_doubt: Option<OnDoubt>,
     #[serde(skip_serializing_if = "is_false")]
     ignore_errors: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    ignore_unreachable: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tags: &'a Vec<String>,
 }
@@ -190,6 +192,7 @@ fn how(more: &StepMore) -> How<'_> {
         retry: more.retry.as_ref(),
         on_doubt: (more.on_doubt != OnDoubt::default()).then_some(more.on_doubt),
         ignore_errors: more.ignore_errors,
+        ignore_unreachable: more.ignore_unreachable,
         tags: &more.tags,
     }
 }
