@@ -11,7 +11,8 @@ use crate::cargo::{cargo, go, host, root, target};
 use crate::{Chore, needs};
 
 /// The targets, the slowest first.
-const TARGETS: &[&str] = &["document", "expression", "records", "plan", "ssh", "duration"];
+const TARGETS: &[&str] =
+    &["document", "expression", "records", "plan", "inventory", "frames", "ssh", "duration"];
 
 /// What libFuzzer needs of the compiler: counters of edges, and what is compared with what. The sanitizers
 /// would need an unstable compiler, and find what safe code cannot do.

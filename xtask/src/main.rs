@@ -51,11 +51,11 @@ Chores:
   rig up N        boot N test hosts to look around in, until input ends
   rig sweep       take down test hosts whose test was killed
   soak            the long sweeps: all modules, the simulator, several processes on one store, the crash sweeps
-                  with random kill times, then ten minutes of each fuzz target
+                  with random kill times, those over test hosts after each record, then ten minutes of each fuzz target
                     --seeds N      how many seeds of the simulator (default 1000000)
                     --runs N       how many runs each process starts (default 40)
                     --kills N      how many kills (default 500)
-  fuzz [TARGET…]  try hostile inputs on what reads documents, expressions, durations, records and plans
+  fuzz [TARGET…]  try hostile inputs on what reads documents, plans, records, inventories, frames and more
                     --seconds N    how long each (default 30)
                     --keep         keep the inputs that reach new code in fuzz/corpus
   dist            pack a release: the program, completions, the manual, licences, checksums

@@ -260,7 +260,7 @@ impl std::fmt::Debug for Inventory {
 }
 
 /// Makes an inventory of a draft, or says everything that is wrong with it.
-fn finish(
+pub(super) fn finish(
     draft: Draft,
     files: Files,
     mut beside: Vec<Beside>,

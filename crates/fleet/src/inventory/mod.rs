@@ -22,6 +22,8 @@ mod emit;
 mod files;
 mod glob;
 mod group;
+#[doc(hidden)]
+pub mod hostile;
 mod hosts;
 mod ini;
 mod literal;

@@ -24,6 +24,22 @@ pub(super) fn read(draft: &mut Draft, files: &mut Files, path: &Path, named: &st
     }
 }
 
+/// Reads what a program might have printed, without calling one.
+pub(super) fn printed(draft: &mut Draft, files: &mut Files, output: Vec<u8>, options: &Options) {
+    let path = Path::new("/dev/null");
+    let deadline = Instant::now();
+    let mut script =
+        Script { draft, files, path, named: "printed", options, deadline, hosts: BTreeSet::new() };
+    let done = match script.object(output, &["--list"]) {
+        Ok(Some(list)) => script.take(&list),
+        Ok(None) => Ok(()),
+        Err(problem) => Err(problem),
+    };
+    if let Err(problem) = done {
+        script.draft.problem(problem);
+    }
+}
+
 struct Script<'d> {
     draft: &'d mut Draft,
     files: &'d mut Files,
@@ -46,12 +62,16 @@ impl Script<'_> {
         let Some(list) = self.call(&["--list"])? else {
             return Err(self.failed("it printed nothing"));
         };
+        self.take(&list)
+    }
+
+    fn take(&mut self, list: &Printed) -> Result<(), Diagnostic> {
         let mut known: Option<&[(Node, Node)]> = None;
         for (name, body) in &list.entries {
             if name.as_str() == Some("_meta") {
-                known = Some(self.meta(&list, body)?);
+                known = Some(self.meta(list, body)?);
             } else {
-                self.group(&list, name, body);
+                self.group(list, name, body);
             }
         }
         let hosts = std::mem::take(&mut self.hosts);
@@ -211,7 +231,12 @@ impl Script<'_> {
             self.draft.warn(None, message);
         }
         self.files.add_program(self.path, &said.output);
-        let source = decode(said.output, &format!("{} {}", self.named, args.join(" ")))?;
+        self.object(said.output, args)
+    }
+
+    /// Reads the JSON object that was printed; `None` where nothing was.
+    fn object(&self, output: Vec<u8>, args: &[&str]) -> Result<Option<Printed>, Diagnostic> {
+        let source = decode(output, &format!("{} {}", self.named, args.join(" ")))?;
         if source.text.trim().is_empty() {
             return Ok(None);
         }

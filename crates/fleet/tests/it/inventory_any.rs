@@ -1,7 +1,7 @@
 //! Whatever bytes an inventory or a pattern is made of: they mean something or are refused, in bounded time.
 
 use proptest::prelude::*;
-use windlass_fleet::inventory::{Inventory, Options, show};
+use windlass_fleet::inventory::{Inventory, Options, hostile, show};
 
 /// Loads bytes under a name, and looks at everything that came of it.
 fn load(name: &str, bytes: &[u8]) {
@@ -116,6 +116,8 @@ proptest! {
         name in prop::sample::select(vec!["h", "h.ini", "h.yaml", "h.json"]),
     ) {
         load(name, &bytes);
+        // As a program's output.
+        hostile::read(3, &bytes);
     }
 
     #[test]
