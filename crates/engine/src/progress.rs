@@ -34,6 +34,11 @@ impl Progress {
         Self { at, watch, redactor }
     }
 
+    /// Whether anybody looks at it.
+    pub fn is_watched(&self) -> bool {
+        self.watch.is_some()
+    }
+
     /// Tells one line of output.
     pub fn line(&self, stream: Stream, line: &str) {
         if let Some(watch) = &self.watch {

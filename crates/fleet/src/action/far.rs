@@ -100,9 +100,13 @@ pub(super) async fn run_all(reach: &Reach, steps: Vec<(Arc<dyn Action>, StepCont
         let prepared = match find(action.name()) {
             Some(module) => {
                 let (kept, around) = (Seen::of(module, &step), around(&step));
+                // Lines that nobody looks at need not travel.
+                let heard = step.progress.is_watched().then(|| around.listener.clone());
                 let target = step.target.clone();
-                let request = prepare(module, step).await;
-                request.map(|request| (request.around(&around).doubting(&around, &target), kept))
+                prepare(module, step).await.map(|request| {
+                    let request = request.around(&around).doubting(&around, &target);
+                    (heard.into_iter().fold(request, Request::heard_by), kept)
+                })
             }
             None => Err(Failure::new(Code::UnknownModule, format!("there is no module {}", action.name()))),
         };

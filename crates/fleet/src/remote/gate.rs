@@ -269,9 +269,11 @@ impl Gate {
         let slots = self.slots(requests.len()).await?;
         let (tell, told) = mpsc::unbounded_channel();
         let mut contents = HashMap::new();
-        let (mut modules, mut sources) = (Vec::new(), Vec::new());
+        let (mut modules, mut sources, mut listeners) = (Vec::new(), Vec::new(), Vec::new());
         for mut request in requests {
-            request.task.live = request.task.live || listener.is_some();
+            let own = request.listener.or_else(|| listener.clone());
+            request.task.live = request.task.live || own.is_some();
+            listeners.push(own);
             contents.extend(request.contents);
             sources.push(request.src);
             modules.push(request.task);
@@ -293,9 +295,9 @@ impl Gate {
             return Err(Failure::new(Code::BadParams, text).permanent());
         }
         let contents = Arc::new(contents);
-        for (index, id) in ids.iter().enumerate() {
+        for ((index, id), listener) in ids.iter().enumerate().zip(listeners) {
             let kind = Kind::Module { batch, contents: contents.clone() };
-            let (tell, listener) = (tell.clone(), listener.clone());
+            let tell = tell.clone();
             table.requests.insert(*id, Pending { tell, index, listener, started: false, kind });
         }
         if let Some(id) = batch {

@@ -9,21 +9,30 @@ use serde_json::Value;
 use windlass_engine::{Blobs, Target};
 use windlass_gate::undo::Before;
 use windlass_gate::wire::{self, Deed, Task};
-use windlass_gate::{Reply, find};
+use windlass_gate::{Progress, Reply, find};
 use windlass_model::{Code, Failure};
 
+use super::gate::Listener;
 use super::{Source, stage};
 use crate::Surroundings;
 use crate::action::rendered;
 
 /// One module for a gate.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Request {
     pub(super) task: Task,
     /// The contents that the gate may ask for, by their hashes; it gets no others.
     pub(super) contents: HashMap<String, Source>,
     /// What the reply calls the source: its name here, since its name there says nothing.
     pub(super) src: Option<String>,
+    /// Who hears its live output, where that is not whoever hears all of its batch.
+    pub(super) listener: Option<Listener>,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request").field("task", &self.task).finish_non_exhaustive()
+    }
 }
 
 impl Request {
@@ -102,6 +111,12 @@ impl Request {
     /// A batch goes on if it fails.
     pub fn lenient(mut self) -> Self {
         self.task.lenient = true;
+        self
+    }
+
+    /// Tells its live output to this one.
+    pub fn heard_by(mut self, listener: Arc<dyn Progress + Send + Sync>) -> Self {
+        self.listener = Some(listener);
         self
     }
 

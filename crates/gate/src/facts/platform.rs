@@ -158,7 +158,7 @@ pub(super) fn user(asked: &Asked<'_>) -> Result<Facts, Error> {
     let uid = getuid().as_raw();
     let variable = |name: &&str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let named = ["LOGNAME", "USER", "LNAME", "USERNAME"].iter().find_map(variable);
-    let name = named.or_else(|| crate::fsops::ids::user(uid)).unwrap_or_default();
+    let name = named.or_else(|| crate::fsops::ids::user(uid, crate::view::Fs::DISK)).unwrap_or_default();
     let mut all = facts([
         ("user_id", name.as_str().into()),
         ("real_user_id", uid.into()),

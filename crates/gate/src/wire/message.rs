@@ -11,10 +11,6 @@ use crate::Reply;
 /// What a controller says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an order is made, sent and forgotten, and nearly all are modules"
-)]
 pub enum Order {
     /// Who speaks. It need not be the first order; without it, the gate stays as long as its input is open.
     Hello {

@@ -10,7 +10,7 @@ fn setup(params: Value) -> Result<Reply, windlass_gate::Error> {
     let args = Args::check(module.spec(), params).expect("the parameters are good");
     let (env, cancel) = (BTreeMap::new(), Cancel::new());
     let cx = Context {
-        check: false,
+        check: None,
         diff: false,
         cwd: Path::new("/"),
         env: &env,

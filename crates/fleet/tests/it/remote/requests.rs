@@ -148,6 +148,16 @@ async fn live_output_is_heard() {
     let lines = Arc::new(Lines::default());
     gate.run(shell("echo a; sleep 0.1; echo b >&2".into()), Some(lines.clone())).await.unwrap();
     assert_eq!(*lines.0.lock().unwrap(), ["Stdout a", "Stderr b"]);
+    // In a batch each has its own, and who has none travels without lines.
+    let (one, three) = (Arc::new(Lines::default()), Arc::new(Lines::default()));
+    let requests = vec![
+        shell("echo 1".into()).heard_by(one.clone()),
+        shell("echo 2".into()),
+        shell("echo 3".into()).heard_by(three.clone()),
+    ];
+    all(gate.batch(requests, None).await.unwrap()).await;
+    assert_eq!(*one.0.lock().unwrap(), ["Stdout 1"]);
+    assert_eq!(*three.0.lock().unwrap(), ["Stdout 3"]);
     gate.close().await;
 }
 
