@@ -1,7 +1,7 @@
 //! The long sweeps, in release builds: a slow program has fewer moments in which it can be hit.
 
 use crate::cargo::{cargo, go};
-use crate::{Chore, fuzz};
+use crate::{Chore, fuzz, rig};
 
 /// How many random runs of modules are foreseen in check mode and then done.
 const FORECASTS: u64 = 10_000;
@@ -30,7 +30,21 @@ pub(crate) fn run(args: &[&str]) -> Chore {
     sweep("windlass-engine", &["--lib"], "dispatch::sim", "WINDLASS_SEEDS", seeds)?;
     sweep("windlass-cli", &["--test", "it"], "many_processes", "WINDLASS_SOAK_RUNS", runs)?;
     sweep("windlass-cli", &["--test", "it"], "e2e_crash", "WINDLASS_SOAK_KILLS", kills)?;
+    over_hosts()?;
     fuzz::soak()
+}
+
+/// The rollouts over test hosts, cut off after each of their records.
+fn over_hosts() -> Chore {
+    if let Err(why) = rig::prepare() {
+        eprintln!("xtask: TEST HOSTS CANNOT BE HAD, AND THE SWEEP OVER THEM WAS LEFT OUT: {why}");
+        return Ok(());
+    }
+    go(cargo()
+        .args(["test", "--release", "--package", "windlass-cli", "--test", "it", "fleet::"])
+        .args(["--", "--nocapture"])
+        .env("WINDLASS_SOAK_KILLS", "1")
+        .env(rig::ASKED, "1"))
 }
 
 fn read(args: &[&str]) -> Result<Wanted, String> {

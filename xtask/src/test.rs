@@ -58,32 +58,6 @@ pub(crate) fn live(args: &[&str]) -> Chore {
         .env("WINDLASS_LIVE", "1"))
 }
 
-<<<<<<< HEAD
-=======
-/// Runs the crash sweeps with many random kill times, in a release build: a slow machine has fewer moments.
-pub(crate) fn soak(args: &[&str]) -> Chore {
-    let kills = match args {
-        [] => "500",
-        ["--kills", number] => number,
-        other => return Err(format!("soak takes --kills N only, not {:?}", other.join(" "))),
-    };
-    let sweeps = |tests: &[&str]| {
-        let mut command = cargo();
-        command.args(["test", "--release", "--package", "windlass-cli", "--test", "it", "--", "--nocapture"]);
-        command.args(tests).env("WINDLASS_SOAK_KILLS", kills);
-        command
-    };
-    go(&mut sweeps(&["e2e_crash"]))?;
-    match rig::prepare() {
-        Ok(()) => go(sweeps(&["fleet::"]).env(rig::ASKED, "1")),
-        Err(why) => {
-            eprintln!("xtask: TEST HOSTS CANNOT BE HAD, AND THE SWEEP OVER THEM WAS LEFT OUT: {why}");
-            Ok(())
-        }
-    }
-}
-
->>>>>>> f8ea349 (Find out facts without Python, as Ansible's setup does, and let it through that a host is away)
 /// Runs the tests that compare with stored files in the mode in which they write them.
 pub(crate) fn bless() -> Chore {
     go(cargo().args(["test", "--workspace", "--no-fail-fast"]).env("WINDLASS_BLESS", "1").env("BLESS", "1"))
