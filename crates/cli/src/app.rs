@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use windlass_engine::Invoker;
-use windlass_model::RunId;
-use windlass_store::{Filter, Scope, Store};
+use windlass_model::{Code, RunId};
+use windlass_store::{Filter, LEDGER_FILE, Pot, Scope, Store};
 
 use crate::args::Globals;
 use crate::error::Error;
@@ -53,6 +53,25 @@ impl App {
     /// Where the state of this folder's project lies.
     pub(crate) fn scope(&self) -> Scope {
         Scope::find(&self.folder, self.env.get("WINDLASS_HOME").map(Path::new))
+    }
+
+    /// Where the state of this user lies that belongs to no project; none where nothing says where a home is.
+    pub(crate) fn user_state(&self) -> Option<PathBuf> {
+        let var = |name: &str| self.env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let state = || var("XDG_STATE_HOME").or_else(|| Some(var("HOME")?.join(".local/state")));
+        var("WINDLASS_HOME").or_else(|| Some(state()?.join("windlass")))
+    }
+
+    /// The file of the ledger that a budget is kept in.
+    pub(crate) fn ledger(&self, pot: &Pot) -> Result<PathBuf, Error> {
+        let folder = match pot {
+            Pot::Project => self.scope().state,
+            Pot::Key(_) | Pot::Day | Pot::Month => self.user_state().ok_or_else(|| {
+                Error::told(Code::FileUnusable, "nothing says where this user's state lies")
+                    .hint("set HOME or WINDLASS_HOME")
+            })?,
+        };
+        Ok(folder.join(LEDGER_FILE))
     }
 
     /// The project's store; it is made if it is not there.

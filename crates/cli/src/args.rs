@@ -7,8 +7,8 @@ use clap::builder::styling::AnsiColor;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    apply, completions, doctor, exec, explain, gate, graph, init, inventory, man, models, plan, resume, run,
-    runs, schema, show, validate,
+    apply, budget, completions, doctor, exec, explain, gate, graph, init, inventory, man, models, plan,
+    resume, run, runs, schema, show, validate,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -75,6 +75,7 @@ pub(crate) enum Command {
     Runs(runs::Args),
     Inventory(inventory::Args),
     Models(models::Args),
+    Budget(budget::Args),
     Init(init::Args),
     Schema(schema::Args),
     Explain(explain::Args),

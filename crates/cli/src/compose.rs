@@ -38,6 +38,9 @@ pub(crate) fn runtime(app: &App, store: Store) -> Result<Runtime, Error> {
     let fault = Fault::asked();
     let store = fault.iter().fold(store, |store, fault| fault.store(store));
     let mut builder = Runtime::builder().store(store).shared_words(words.clone());
+    if let Some(folder) = app.user_state() {
+        builder = builder.user_state(folder);
+    }
     builder = builder.backend(Arc::new(Flow::new(words)));
     let broken = |action| fault.iter().fold(action, |action, fault| fault.action(action));
     let mut tools = Actions::default();

@@ -178,6 +178,8 @@ fn for_each_text(plan: &Plan, visit: &mut impl FnMut(&str)) {
     each_in_map(&plan.inventory.common, visit);
     plan.inventory.hosts.values().for_each(|host| each_in_map(&host.vars, visit));
     plan.stages.iter().for_each(|stage| each_in_map(&stage.vars, visit));
+    let repeats = plan.stages.iter().filter_map(|stage| stage.repeat.as_ref());
+    repeats.flat_map(|repeat| &repeat.until).for_each(|text| visit(text));
     for task in &plan.tasks {
         if let Some(more) = &task.more {
             more.when.iter().for_each(|text| visit(text));

@@ -5,7 +5,7 @@ use windlass_engine::Words;
 
 use crate::document::keywords::{
     BLOCK, BUDGET, CHUNK, DEED, DOCUMENT, INCLUDE, INCLUDE_FILE, Key, Kind, LOOP_CONTROL, OWN_WORDS, POLICY,
-    RETRY, SECRET, SHARED, STAGE, STAGE_POLICY, STEP, TASK,
+    REPEAT, RETRY, SECRET, SHARED, STAGE, STAGE_POLICY, STEP, TASK,
 };
 
 /// The schema of a document whose steps have these words.
@@ -35,6 +35,7 @@ fn definitions(words: &Words) -> Value {
         "budget": object(&[BUDGET], &[]),
         "chunk": {"anyOf": [{"type": "integer", "minimum": 1}, object(&[CHUNK], &["size"])]},
         "loop_control": object(&[LOOP_CONTROL], &[]),
+        "repeat": object(&[REPEAT], &["until", "max_rounds"]),
         "secret": secret,
         "stage": object(&[STAGE], &["name"]),
         "include": {"anyOf": [{"type": "string"}, object(&[INCLUDE_FILE], &["file"])]},

@@ -140,6 +140,13 @@ pub enum Scope {
 pub enum Fragment {
     /// The items that a loop turned out to have; each becomes a child step `step[n]`.
     Items(Arc<Vec<Value>>),
+    /// The tasks of a stage once more: what they do now is `task~round`.
+    Round {
+        /// Index of the stage.
+        stage: u32,
+        /// The number of the round, from 2.
+        round: u32,
+    },
 }
 
 /// Something to take back however the run ends, as data, so that another process can do it after a crash.
@@ -286,6 +293,13 @@ pub enum Event {
         /// The decision.
         verdict: Verdict,
     },
+    /// The rounds of a repeated stage are used up, or it cannot be told whether another is due.
+    StageFailed {
+        /// Index of the stage.
+        stage: u32,
+        /// Why.
+        error: Box<Failure>,
+    },
     /// A value was written to a scope of the run's state.
     StateSet {
         /// Where.
@@ -368,6 +382,7 @@ impl Event {
             Event::ApprovalGiven { .. } => "approval_given",
             Event::StepHeld { .. } => "step_held",
             Event::DoubtResolved { .. } => "doubt_resolved",
+            Event::StageFailed { .. } => "stage_failed",
             Event::StateSet { .. } => "state_set",
             Event::BatchMerged { .. } => "batch_merged",
             Event::UndoKept { .. } => "undo_kept",
@@ -386,7 +401,7 @@ impl Event {
             | Event::StepsSent { at, .. }
             | Event::StepRetried { at, .. }
             | Event::StepFinished { at, .. }
-            | Event::PlanExtended { at, .. }
+            | Event::PlanExtended { at, fragment: Fragment::Items(_), .. }
             | Event::ApprovalAsked { at, .. }
             | Event::ApprovalGiven { at, .. }
             | Event::StepHeld { at }

@@ -16,6 +16,7 @@ mod outcome;
 mod plan;
 pub mod projection;
 mod rearm;
+mod rounds;
 mod shape;
 mod source;
 mod state;
@@ -31,8 +32,9 @@ pub use money::{Budget, Cost, Money, Tokens, Usage};
 pub use outcome::{Detail, Failure, Outcome, Status};
 pub use plan::{
     BadPlan, BlobId, Block, Inputs, Intent, Loop, OnDoubt, PLAN_VERSION, Plan, Policy, Retry, RetryOn,
-    SecretRef, Stage, Step, StepMore, Strategy, Task, TaskMore, Until,
+    Rounds, SecretRef, Stage, Step, StepMore, Strategy, Task, TaskMore, Until,
 };
+pub use rounds::PastRound;
 pub use shape::Dependents;
 pub use source::{Location, Source, Span};
 pub use state::{Approval, Expansion, IllegalEvent, Phase, RunState, StepRun, TaskDetail, TaskRun};

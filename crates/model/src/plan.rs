@@ -212,6 +212,18 @@ pub struct Stage {
     /// Its policy.
     #[serde(default, skip_serializing_if = "is_default")]
     pub policy: Policy,
+    /// Whether its tasks are done again, round after round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Rounds>,
+}
+
+/// How a stage is repeated: all its tasks are done again until its conditions hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rounds {
+    /// Expressions that must all hold after a round, or another one follows.
+    pub until: Vec<String>,
+    /// How many rounds there are at most, the first included.
+    pub max_rounds: u32,
 }
 
 /// Steps that run one after another on each host of a set.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::{
-    At, CleanupEntry, Detail, Event, Failure, Fragment, Outcome, Plan, Record, RunStatus, Scope, Status,
-    TaskEnd, Usage, Verdict,
+    At, CleanupEntry, Detail, Event, Failure, Fragment, Outcome, PastRound, Plan, Record, RunStatus, Scope,
+    Status, TaskEnd, Usage, Verdict,
 };
 
 /// Where one execution of a step stands.
@@ -151,6 +151,10 @@ pub struct RunState {
     /// Steps that were handed over together, by task and host: the index of the last. Of those that have not
     /// begun it is not known whether they did, once their driver is gone.
     pub sent: BTreeMap<(u32, u32), u32>,
+    /// The rounds that repeated stages are in, where it is not the first.
+    pub rounds: BTreeMap<u32, u32>,
+    /// What came of tasks in rounds before, by task and round.
+    pub past: BTreeMap<(u32, u32), PastRound>,
     /// The scopes that are being taken back.
     pub undoing: BTreeSet<Scope>,
     /// How many batches were merged.
@@ -190,6 +194,8 @@ impl RunState {
             values: BTreeMap::new(),
             sent: BTreeMap::new(),
             undo: BTreeMap::new(),
+            rounds: BTreeMap::new(),
+            past: BTreeMap::new(),
             undoing: BTreeSet::new(),
             batches: 0,
             cleanups: BTreeMap::new(),
@@ -228,6 +234,11 @@ impl RunState {
         let count = self.plan.tasks[task as usize].steps.len();
         let start = self.first[task as usize] as usize + host as usize * count;
         &self.steps[start..start + count]
+    }
+
+    /// Where a task's executions lie in `steps`.
+    pub(crate) fn steps_of(&self, task: u32) -> std::ops::Range<usize> {
+        self.first[task as usize] as usize..self.first[task as usize + 1] as usize
     }
 
     pub(crate) fn position(&self, at: At) -> Option<usize> {
@@ -280,7 +291,13 @@ impl RunState {
             Event::StepsSent { at, last } => self.steps_sent(*at, *last),
             Event::StepRetried { at, attempt, used, .. } => self.step_retried(*at, *attempt, used.as_deref()),
             Event::StepFinished { at, outcome } => self.step_finished(*at, outcome, time),
-            Event::PlanExtended { at, fragment, .. } => self.plan_extended(*at, fragment, time),
+            Event::PlanExtended { fragment: Fragment::Round { stage, round }, .. } => {
+                self.round_begun(*stage, *round)
+            }
+            Event::PlanExtended { at, fragment: Fragment::Items(items), .. } => {
+                self.plan_extended(*at, items, time)
+            }
+            Event::StageFailed { stage, error } => self.stage_failed(*stage, error),
             Event::ApprovalAsked { at, prompt } => self.approval_asked(*at, prompt),
             Event::ApprovalGiven { at, approved, by, note } => self.approval_given(*at, *approved, by, note),
             Event::StepHeld { at } => self.turn(*at, &[Phase::InDoubt], Phase::Held),
@@ -484,11 +501,10 @@ impl RunState {
         }
     }
 
-    fn plan_extended(&mut self, at: At, fragment: &Fragment, time: u64) -> Result<(), String> {
+    fn plan_extended(&mut self, at: At, items: &Arc<Vec<Value>>, time: u64) -> Result<(), String> {
         if at.item.is_some() || self.expansions.contains_key(&at) {
             return Err("it was expanded before".into());
         }
-        let Fragment::Items(items) = fragment;
         let step = self.open_step(at)?;
         if step.phase != Phase::Pending {
             return Err(format!("the step is {:?}", step.phase));

@@ -1,6 +1,7 @@
 //! The commands, one file each: what a command takes is its struct, its help that struct's comment.
 
 pub(crate) mod apply;
+pub(crate) mod budget;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod exec;
@@ -41,6 +42,7 @@ pub(crate) fn run(command: Command, app: &App) -> Result<Exit, Error> {
         Command::Runs(args) => args.run(app),
         Command::Inventory(args) => args.run(app),
         Command::Models(args) => args.run(app),
+        Command::Budget(args) => args.run(app),
         Command::Init(args) => args.run(app),
         Command::Schema(args) => args.run(app),
         Command::Explain(args) => args.run(app),

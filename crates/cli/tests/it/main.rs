@@ -1,5 +1,6 @@
 //! The program as its users have it: the real binary, its streams, its exit status.
 
+mod budget;
 mod documents;
 mod e2e_cleanup;
 mod e2e_crash;

@@ -9,6 +9,7 @@
 //! * `work` takes a strand up to where it must wait; `attempt` and `repeat` begin steps and loops on it.
 //! * `convoy` hands several steps over at once, where that can be.
 //! * `hold` asks the budgets before an attempt that may cost something.
+//! * `rounds` repeats stages.
 //! * `rollout` takes a task over many hosts.
 //! * `judge` says what came of an attempt, `finish` ends the step, `task` the task.
 //! * `undo` takes back what a failed transaction, or a whole run, did.
@@ -27,6 +28,7 @@ mod message;
 mod ready;
 mod repeat;
 mod rollout;
+mod rounds;
 mod scope;
 #[cfg(test)]
 mod sim;
@@ -131,6 +133,10 @@ pub(crate) struct Dispatcher {
     lost: BTreeSet<(u32, u32)>,
     /// Tasks of which more hosts failed than may.
     too_many: BTreeSet<u32>,
+    /// The stages that are repeated.
+    repeated: Vec<u32>,
+    /// Those that are over, or will not go on.
+    over: BTreeSet<u32>,
     /// Attempts that wait for the shared budgets, with their numbers.
     holding: BTreeMap<At, (u32, attempt::Prepared)>,
     /// Whether a batch waits for them.
@@ -176,6 +182,12 @@ impl Dispatcher {
             rolls: BTreeMap::new(),
             lost: BTreeSet::new(),
             too_many: BTreeSet::new(),
+            repeated: (0u32..)
+                .zip(&plan.stages)
+                .filter(|(_, s)| s.repeat.is_some())
+                .map(|(n, _)| n)
+                .collect(),
+            over: BTreeSet::new(),
             holding: BTreeMap::new(),
             probing: false,
             wanting: BTreeSet::new(),
@@ -212,8 +224,11 @@ impl Dispatcher {
         }
         let plan = self.plan.clone();
         let open = |task: u32| self.state.tasks[task as usize].end.is_none();
-        self.waiting =
-            plan.tasks.iter().map(|t| t.needs.iter().filter(|&&n| open(n)).count() as u32).collect();
+        let unmet = |task: u32| {
+            let needs = plan.tasks[task as usize].needs.iter();
+            needs.filter(|&&need| open(need) || self.waits_for_rounds(task, need)).count() as u32
+        };
+        self.waiting = (0..plan.tasks.len() as u32).map(unmet).collect();
         self.open_tasks = self.state.tasks.iter().filter(|task| task.end.is_none()).count();
         self.lost = self.find_lost();
         if let Some(timeout) = plan.policy.timeout_ms {
@@ -229,6 +244,7 @@ impl Dispatcher {
                 self.admit(task);
             }
         }
+        self.end_rounds();
         self.next_batch();
         self.resume_undo();
     }

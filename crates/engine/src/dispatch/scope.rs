@@ -66,6 +66,9 @@ impl Dispatcher {
         if task.more().vars.is_empty() || !self.state.values.is_empty() {
             own.entry("state".into()).or_insert_with(|| self.state_names(key));
         }
+        if let Some(stage) = task.stage.filter(|stage| self.plan.stages[*stage as usize].repeat.is_some()) {
+            own.entry("round".into()).or_insert_with(|| Value::from(self.state.round(stage)));
+        }
         self.world.scope(&place, own, below)
     }
 

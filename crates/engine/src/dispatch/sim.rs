@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use windlass_model::{
-    At, Block, Budget, Code, Cost, Draft, Event, Failure, Inventory, Known, Loop, Money, OnDoubt, Phase,
-    Plan, Record, Retry, RetryOn, Rollout, RunState, RunStatus, Scope, Stage, StageName, Status, Step,
-    StepId, Strategy, TaskDraft, TaskId, Until, Usage, Verdict,
+    At, Block, Budget, Code, Cost, Draft, Event, Failure, Fragment, Inventory, Known, Loop, Money, OnDoubt,
+    Phase, Plan, Record, Retry, RetryOn, Rollout, Rounds, RunState, RunStatus, Scope, Stage, StageName,
+    Status, Step, StepId, Strategy, TaskDraft, TaskId, Until, Usage, Verdict,
 };
 
 use super::{Ask, Config, Deed, Dispatcher, Finished, Input, Order, Stop, Timer};
@@ -119,8 +119,10 @@ fn plan(dice: &mut Dice) -> Plan {
         let mut policy =
             windlass_model::Policy { max_parallelism: Some(1 + dice.below(2) as u32), ..Default::default() };
         policy.fail_fast = dice.chance(40).then_some(true);
-        policy.transaction = dice.chance(30);
+        let repeat = dice.chance(40).then(|| rounds(dice));
+        policy.transaction = dice.chance(30) && repeat.is_none();
         draft.stages.push(Stage {
+            repeat,
             name: StageName::new(format!("stage{n}")).unwrap(),
             vars: Default::default(),
             policy,
@@ -160,7 +162,13 @@ fn plan(dice: &mut Dice) -> Plan {
         if dice.chance(10) {
             task.more.when = vec!["false".into()];
         }
-        task.more.policy.transaction = dice.chance(25);
+        let repeated = |stage: &Stage| Some(&stage.name) == task.stage.as_ref() && stage.repeat.is_some();
+        task.more.policy.transaction = dice.chance(25) && !draft.stages.iter().any(repeated);
+        task.more.outputs = if dice.chance(30) {
+            [("score".into(), json!("{{ n | default(1) }}"))].into()
+        } else {
+            Default::default()
+        };
         if dice.chance(5) {
             task.more.policy.timeout_ms = Some(10 + dice.below(50));
         }
@@ -169,6 +177,16 @@ fn plan(dice: &mut Dice) -> Plan {
     let known = |n| (format!("h{n}").into(), Known { local: n % 2 == 0, ..Known::default() });
     draft.inventory = Inventory::new((0..6).map(known).collect(), Default::default());
     draft.finish().unwrap()
+}
+
+/// A stage that is repeated, now and then past its last round.
+fn rounds(dice: &mut Dice) -> Rounds {
+    let until = match dice.below(4) {
+        0 => "false".to_owned(),
+        1 => "score | default(0) >= 2".to_owned(),
+        n => format!("round >= {n}"),
+    };
+    Rounds { until: vec![until], max_rounds: 1 + dice.below(3) as u32 }
 }
 
 fn rollout(dice: &mut Dice) -> Rollout {
@@ -237,6 +255,8 @@ struct World {
     faults: u32,
     /// How often steps were handed over together.
     convoys: usize,
+    /// How many rounds followed another.
+    rounds: usize,
     /// What the shared budgets are asked, and what they granted and was not begun yet.
     asked: Vec<Ask>,
     probed: Option<Vec<Ask>>,
@@ -384,6 +404,19 @@ impl World {
                 let again = self.succeeded.contains(at);
                 assert!(!again, "{at:?} succeeded before, and starts again\n{}", self.tail(&[]));
             }
+            Event::PlanExtended { fragment: Fragment::Round { stage, .. }, .. } => {
+                let inside = |task: u32| self.plan.tasks[task as usize].stage == Some(*stage);
+                self.succeeded.retain(|at| !inside(at.task));
+                self.rounds += 1;
+                for begun in self.journal.iter().filter_map(|record| match record.event {
+                    Event::StepStarted { at, .. } => Some(at.task),
+                    _ => None,
+                }) {
+                    let needs = &self.plan.tasks[begun as usize].needs;
+                    let early = !inside(begun) && needs.iter().any(|need| inside(*need));
+                    assert!(!early, "task {begun} did not wait for the last round\n{}", self.tail(&[]));
+                }
+            }
             Event::StepFinished { at, outcome } => {
                 let cleanup = at.step >= self.plan.tasks[at.task as usize].cleanup;
                 if !cleanup && matches!(outcome.status, Status::Ok | Status::Changed) {
@@ -509,8 +542,8 @@ impl World {
     }
 }
 
-/// How a seed's run ends, and how often steps were handed over together in it.
-fn simulate(seed: u64) -> (RunStatus, usize) {
+/// How a seed's run ends, and how often steps were handed over together and rounds followed another in it.
+fn simulate(seed: u64) -> (RunStatus, usize, usize) {
     let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let plan = Arc::new(plan(&mut dice));
     let faults = dice.below(4) as u32;
@@ -525,6 +558,7 @@ fn simulate(seed: u64) -> (RunStatus, usize) {
         succeeded: BTreeSet::new(),
         faults,
         convoys: 0,
+        rounds: 0,
         asked: vec![],
         probed: None,
         granted: BTreeSet::new(),
@@ -558,7 +592,7 @@ fn simulate(seed: u64) -> (RunStatus, usize) {
                     machine = build(state, None, world.now, seed, true);
                     continue;
                 }
-                return (state.status, world.convoys);
+                return (state.status, world.convoys, world.rounds);
             }
             assert_eq!(state.status, RunStatus::Interrupted);
             machine = world.restart(seed, Some(Verdict::Rerun));
@@ -584,35 +618,39 @@ fn seeds() -> u64 {
 }
 
 /// How seeds end, and how often steps were handed over together in them.
-fn simulate_all(seeds: impl Iterator<Item = u64>) -> (BTreeMap<&'static str, u32>, usize) {
+fn simulate_all(seeds: impl Iterator<Item = u64>) -> (BTreeMap<&'static str, u32>, usize, usize) {
     let mut ends = BTreeMap::new();
-    let mut convoys = 0;
+    let (mut convoys, mut rounds) = (0, 0);
     for seed in seeds {
-        let (status, seen) = std::panic::catch_unwind(|| simulate(seed)).unwrap_or_else(|panic| {
+        let (status, seen, followed) = std::panic::catch_unwind(|| simulate(seed)).unwrap_or_else(|panic| {
             let said = panic.downcast_ref::<String>().cloned().unwrap_or_default();
             panic!("seed {seed}: {said}");
         });
         *ends.entry(status.word()).or_insert(0) += 1;
         convoys += seen;
+        rounds += followed;
     }
-    (ends, convoys)
+    (ends, convoys, rounds)
 }
 
 #[test]
 fn every_seed_ends_and_loses_nothing() {
     let lanes = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mine = |lane: usize| (1..=seeds()).skip(lane).step_by(lanes);
-    let (mut ends, mut convoys) = (BTreeMap::new(), 0);
+    let (mut ends, mut convoys, mut rounds) = (BTreeMap::new(), 0, 0);
     std::thread::scope(|scope| {
         let all: Vec<_> = (0..lanes).map(|lane| scope.spawn(move || simulate_all(mine(lane)))).collect();
         for lane in all {
-            let (found, seen) = lane.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let (found, seen, followed) =
+                lane.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             found.into_iter().for_each(|(end, count)| *ends.entry(end).or_insert(0) += count);
             convoys += seen;
+            rounds += followed;
         }
     });
     // A simulator in which everything ends one way shows nothing.
     assert!(convoys > 100, "steps were handed over together {convoys} times");
+    assert!(rounds > 30, "a round followed another {rounds} times");
     assert!(ends.len() == 3 && ends.values().all(|&n| n > 20), "{ends:?}");
 }
 

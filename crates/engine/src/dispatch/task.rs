@@ -52,12 +52,17 @@ impl Dispatcher {
 
     /// Begins the next batch, if the one under way is done.
     pub(super) fn next_batch(&mut self) {
-        if self.plan.policy.strategy != Strategy::Batched || self.batch_open > 0 {
+        if self.batch_open > 0 {
             return;
         }
         if !self.batch.is_empty() {
             let tasks = std::mem::take(&mut self.batch);
             self.emit(Event::BatchMerged { batch: self.state.batches + 1, tasks });
+        }
+        // Not before the batch is merged: a round opens tasks again that are in it.
+        self.end_rounds();
+        if self.plan.policy.strategy != Strategy::Batched {
+            return;
         }
         if self.course != Course::Going {
             return;
@@ -265,9 +270,8 @@ impl Dispatcher {
             }
             for nth in 0..self.dependents.of(task).len() {
                 let next = self.dependents.of(task)[nth];
-                self.waiting[next as usize] -= 1;
-                if self.waiting[next as usize] == 0 && self.state.tasks[next as usize].end.is_none() {
-                    self.admit(next);
+                if !self.waits_for_rounds(next, task) {
+                    self.met(next);
                 }
             }
             if self.ended.is_empty() {
@@ -279,6 +283,9 @@ impl Dispatcher {
     /// Why a task cannot run: the first of its needs that failed or was blocked itself.
     pub(super) fn blocked_by(&self, task: u32) -> Option<String> {
         let needs = self.plan.tasks[task as usize].needs.iter();
+        if let Some(stage) = self.lost_stage(task) {
+            return Some(format!("stage {} failed", self.plan.stages[stage as usize].name));
+        }
         let bad = |&&need: &&u32| self.state.tasks[need as usize].end.is_some_and(Self::is_blocking);
         needs.into_iter().find(bad).map(|&need| {
             let word = if self.state.tasks[need as usize].end == Some(TaskEnd::Failed) {

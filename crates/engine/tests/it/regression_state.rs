@@ -253,6 +253,7 @@ impl Action for Listen {
 async fn cluster_07_steps_of_a_run_hear_each_other_and_the_journal_has_it() {
     let mut draft = Draft::new("case", "workflow/dag");
     let stage = |name: &str| Stage {
+        repeat: None,
         name: StageName::new(name).unwrap(),
         vars: Default::default(),
         policy: Default::default(),

@@ -12,6 +12,7 @@ mod place;
 mod problems;
 mod prompt;
 mod rename;
+mod rounds;
 mod select;
 mod step;
 mod steps;
@@ -184,6 +185,7 @@ impl<'a> Cx<'a> {
                 name,
                 vars,
                 policy: stage.policy.clone(),
+                repeat: self.rounds(number),
             }));
         }
         stages

@@ -43,6 +43,9 @@ impl<'a> Cx<'a> {
                 Some(name) => self.name(look, name, guarded, at),
                 None => Uses { live: true, ..Uses::default() },
             },
+            "round" if look.view.task.is_some_and(|task| self.is_repeated(task)) => {
+                Uses { live: true, ..Uses::default() }
+            }
             name if LIVE.contains(&name) || name.starts_with("ansible_") => {
                 Uses { live: true, ..Uses::default() }
             }

@@ -112,12 +112,19 @@ pub(crate) const STAGE: &[Key] = &[
     key("name", Kind::Text, "The stage's name."),
     key("vars", Kind::Names, "Variables of its tasks."),
     key("policy", Kind::Def("stage_policy"), "How its tasks go."),
+    key("repeat", Kind::Def("repeat"), "Whether its tasks are done again, round after round."),
     key(
         "transaction",
         Kind::Bool,
         "Whether a failure in it takes back what its tasks did, the last step first.",
     ),
     key("tasks", Kind::ListOf("task"), "Its tasks."),
+];
+
+/// The keys of a stage's `repeat`.
+pub(crate) const REPEAT: &[Key] = &[
+    key("until", Kind::Condition, "What must hold after a round, or another one follows."),
+    key("max_rounds", Kind::Whole(1), "How many rounds there are at most, the first included."),
 ];
 
 /// The keys that tasks, blocks, includes and steps share, and which what is below inherits.

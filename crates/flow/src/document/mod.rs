@@ -8,6 +8,7 @@ pub(crate) mod keywords;
 mod policy;
 mod read;
 mod rollout;
+mod rounds;
 mod secrets;
 mod step;
 mod task;
@@ -76,7 +77,15 @@ pub(crate) struct Stage {
     pub name: Placed<String>,
     pub vars: Named,
     pub policy: Policy,
+    pub repeat: Option<Rounds>,
     pub tasks: Vec<Entry>,
+}
+
+/// How a stage is repeated.
+#[derive(Debug)]
+pub(crate) struct Rounds {
+    pub until: Vec<Condition>,
+    pub max_rounds: u32,
 }
 
 /// An element of a list of tasks.

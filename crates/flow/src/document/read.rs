@@ -10,7 +10,7 @@ use windlass_model::{BlobId, Code, Diagnostics, Policy, Source};
 use windlass_yaml::{Limits, Map, Node, Reader, nearest};
 
 use super::keywords::{self, Key, OWN_WORDS};
-use super::{Document, Entry, Item, Placed, Stage, elsewhere, policy, secrets, vars};
+use super::{Document, Entry, Item, Placed, Stage, elsewhere, policy, rounds, secrets, vars};
 
 /// What all files of one document share.
 pub(super) struct Shelf<'a> {
@@ -132,6 +132,7 @@ impl File<'_> {
         let name = name.unwrap_or_else(|| Placed { value: String::new(), at: reader.location(node.span) });
         let stage = Stage {
             name,
+            repeat: rounds::read(reader, &mut map),
             vars: vars::variables(reader, &mut map, "vars"),
             policy: Policy { transaction: policy::transaction(&mut map), ..policy::stage(reader, &mut map) },
             tasks: self.tasks(&mut map),

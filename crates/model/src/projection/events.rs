@@ -100,6 +100,10 @@ impl EventLine<'_> {
         line.some("attempt", own.or(self.attempt))
     }
 
+    fn stage<M: SerializeMap>(&self, line: &mut Line<M>, stage: u32) -> Result<(), M::Error> {
+        line.some("stage", self.plan.stages.get(stage as usize).map(|stage| &stage.name))
+    }
+
     /// What each event adds.
     fn rest<M: SerializeMap>(&self, line: &mut Line<M>) -> Result<(), M::Error> {
         match &self.record.event {
@@ -126,6 +130,15 @@ impl EventLine<'_> {
                 line.some("usage", used.as_ref())
             }
             Event::StepFinished { outcome, .. } => self.finished(line, outcome),
+            Event::PlanExtended { fragment: Fragment::Round { stage, round }, digest, .. } => {
+                self.stage(line, *stage)?;
+                line.put("round", round)?;
+                line.put("digest", digest)
+            }
+            Event::StageFailed { stage, error } => {
+                self.stage(line, *stage)?;
+                line.put("error", Error::from(&**error))
+            }
             Event::PlanExtended { fragment: Fragment::Items(items), digest, .. } => {
                 line.put("items", items.len())?;
                 line.put("digest", digest)

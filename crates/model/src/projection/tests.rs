@@ -26,6 +26,7 @@ fn id(text: &str) -> TaskId {
 fn plan() -> Plan {
     let mut draft = Draft::new("flow", "workflow/dag");
     draft.stages.push(Stage {
+        repeat: None,
         name: StageName::new("build").expect("a good id"),
         vars: Default::default(),
         policy: Default::default(),

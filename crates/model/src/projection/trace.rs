@@ -128,6 +128,13 @@ impl<'a> Trace<'a> {
             Event::CleanupDone { id, error } => {
                 self.instant(RUN, "cleanup done", json!({ "cleanup": id, "error": error }));
             }
+            Event::PlanExtended { fragment: Fragment::Round { stage, round }, .. } => {
+                let args = json!({ "stage": self.plan.stages.get(*stage as usize).map(|stage| &stage.name) });
+                self.instant(RUN, &format!("round {round}"), args);
+            }
+            Event::StageFailed { error, .. } => {
+                self.instant(RUN, event.word(), json!({ "error": Error::from(&**error) }));
+            }
             Event::UndoStarted { .. } | Event::UndoFinished { .. } => {
                 self.instant(RUN, event.word(), json!({}));
             }

@@ -70,6 +70,16 @@ impl Sum {
         self.tokens == 0 && self.costs.values().all(|money| *money == Money::ZERO)
     }
 
+    /// Adds another sum.
+    pub fn add_sum(&mut self, other: &Sum) {
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.kinds.add(&other.kinds);
+        for (currency, amount) in &other.costs {
+            let cost = self.costs.entry(currency.clone()).or_default();
+            *cost = cost.plus(*amount);
+        }
+    }
+
     pub(crate) fn add(&mut self, usage: &Usage) {
         self.tokens = self.tokens.saturating_add(usage.tokens);
         self.kinds.add(&usage.kinds);

@@ -1,0 +1,50 @@
+//! `windlass budget`: what the project, a key, a day and a month may spend, and what they spent.
+
+mod set;
+mod show;
+
+use clap::Subcommand;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::exit::Exit;
+
+/// Shows and sets what may be spent
+///
+/// A run has its own budget in its document. Beyond it, budgets can be set for the project in whose folder the command
+/// is given, and, for all projects of a user, for a named key of a provider, for each day and for each month. What a
+/// step may cost at most is held back on all of them before it starts, and a step that does not fit one is refused.
+/// Days and months are those of UTC.
+#[derive(Debug, clap::Args)]
+#[command(
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_long_help = "\
+Examples:
+  windlass budget show
+  windlass budget set day --amount 5 --currency USD
+  windlass budget set project --tokens 2000000
+  windlass budget set key:work --amount 100 --currency USD
+  windlass budget set month --unlimited"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What is done with budgets.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Show(show::Args),
+    Set(set::Args),
+}
+
+impl Args {
+    pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
+        match self.command {
+            Command::Show(args) => args.run(app),
+            Command::Set(args) => args.run(app),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Repeated stages: when all tasks of one have ended, its condition says whether they are done again.
+//!
+//! What its tasks hand on becomes state of the stage, by name, so that the condition and the next round see it. Tasks
+//! outside that need one inside wait until the stage is over.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use windlass_expr::{Value, from_json};
+use windlass_model::{At, Code, Event, Failure, Fragment, Scope, TaskEnd, digest};
+
+use super::scope::first_false;
+use super::{Course, Dispatcher};
+
+impl Dispatcher {
+    /// The repeated stage of a task; none for most tasks.
+    fn repeated_stage(&self, task: u32) -> Option<u32> {
+        let stage = self.plan.tasks[task as usize].stage?;
+        self.plan.stages[stage as usize].repeat.as_ref().map(|_| stage)
+    }
+
+    /// Whether a task must wait for the end of the repeated stage that another lies in.
+    pub(super) fn waits_for_rounds(&self, task: u32, need: u32) -> bool {
+        let stage = self.repeated_stage(need);
+        stage.is_some_and(|stage| {
+            self.plan.tasks[task as usize].stage != Some(stage) && !self.over.contains(&stage)
+        })
+    }
+
+    /// The repeated stage beside a task whose failure keeps the task from running.
+    pub(super) fn lost_stage(&self, task: u32) -> Option<u32> {
+        let own = self.plan.tasks[task as usize].stage;
+        let needs = self.plan.tasks[task as usize].needs.iter();
+        let mut stages = needs.filter_map(|&need| self.repeated_stage(need));
+        stages.find(|stage| own != Some(*stage) && self.state.is_lost(*stage))
+    }
+
+    /// Goes on with the repeated stages whose tasks have all ended: to the next round, or to what waits for them.
+    pub(super) fn end_rounds(&mut self) {
+        for at in 0..self.repeated.len() {
+            let stage = self.repeated[at];
+            let repeats = !self.over.contains(&stage);
+            let ended =
+                || self.state.tasks_of(stage).all(|task| self.state.tasks[task as usize].end.is_some());
+            if repeats && self.course == Course::Going && ended() {
+                self.end_round(stage);
+            }
+        }
+    }
+
+    fn end_round(&mut self, stage: u32) {
+        let plan = self.plan.clone();
+        let Some(repeat) = &plan.stages[stage as usize].repeat else { return };
+        let ran = |task: u32| self.state.tasks[task as usize].end == Some(TaskEnd::Completed);
+        if self.state.is_lost(stage) || !self.state.tasks_of(stage).any(ran) {
+            return self.stage_over(stage);
+        }
+        self.hand_on(stage);
+        let scope = self.stage_scope(stage);
+        let round = self.state.round(stage);
+        match first_false(&repeat.until, &scope) {
+            Ok(None) => self.stage_over(stage),
+            Ok(Some(_)) if round < repeat.max_rounds => self.next_round(stage, round + 1),
+            Ok(Some(condition)) => {
+                let name = &plan.stages[stage as usize].name;
+                let rounds = if round == 1 { "1 round".to_owned() } else { format!("{round} rounds") };
+                let message = format!("stage {name} is not done after {rounds}: {condition} does not hold");
+                let failure = Failure::new(Code::RoundsUsedUp, message);
+                self.fail_stage(stage, failure.hint("raise max_rounds, or look at what the last round gave"));
+            }
+            Err(error) => self.fail_stage(stage, error),
+        }
+    }
+
+    /// Makes what the tasks of a stage hand on state of the stage, where it is not so already.
+    fn hand_on(&mut self, stage: u32) {
+        let mut named: BTreeMap<String, Json> = BTreeMap::new();
+        for task in self.state.tasks_of(stage) {
+            let detail = self.state.tasks[task as usize].detail.as_ref();
+            if let Some(Json::Object(outputs)) = detail.and_then(|detail| detail.outputs.as_deref()) {
+                named.extend(outputs.iter().map(|(name, value)| (name.clone(), value.clone())));
+            }
+        }
+        for (name, value) in named {
+            let known = self.state.values.get(&(Scope::Stage(stage), name.clone()));
+            if known.is_none_or(|known| **known != value) {
+                self.set_value(Scope::Stage(stage), name, Some(Arc::new(value)));
+            }
+        }
+    }
+
+    /// What the condition of a stage sees: the stage's state by name, the round, and what its tasks see.
+    fn stage_scope(&self, stage: u32) -> Value {
+        let scope = Scope::Stage(stage);
+        let values = self.state.values.range((scope, String::new())..).take_while(|((s, _), _)| *s == scope);
+        let mut own: BTreeMap<String, Value> =
+            values.map(|((_, name), value)| (name.clone(), from_json(value))).collect();
+        own.insert("round".into(), Value::from(self.state.round(stage)));
+        let last = self.state.last_tasks(stage).last().copied().unwrap_or(0);
+        self.scope_of((last, 0), None, own, None)
+    }
+
+    fn next_round(&mut self, stage: u32, round: u32) {
+        let tasks: Vec<u32> = self.state.tasks_of(stage).collect();
+        let fragment = Fragment::Round { stage, round };
+        let bytes = serde_json::to_vec(&fragment).unwrap_or_default();
+        let at = At { task: tasks.first().copied().unwrap_or(0), step: 0, host: 0, item: None };
+        self.emit(Event::PlanExtended { at, fragment, digest: digest::sha256_hex(&bytes) });
+        let plan = self.plan.clone();
+        for &task in &tasks {
+            let spec = &plan.tasks[task as usize];
+            self.hosts_left[task as usize] = plan.hosts_of(spec).len() as u32;
+            let open = |need: &&u32| self.state.tasks[**need as usize].end.is_none();
+            self.waiting[task as usize] = spec.needs.iter().filter(open).count() as u32;
+            self.open_tasks += 1;
+            self.too_many.remove(&task);
+        }
+        self.lost.retain(|(task, _)| !tasks.contains(task));
+        for task in tasks {
+            if self.waiting[task as usize] == 0 {
+                self.admit(task);
+            }
+        }
+    }
+
+    fn fail_stage(&mut self, stage: u32, failure: Failure) {
+        self.emit(Event::StageFailed { stage, error: Box::new(failure) });
+        let last = self.state.last_tasks(stage);
+        last.iter().for_each(|task| self.publish(*task));
+        self.stage_over(stage);
+        if let Some(task) = last.first() {
+            self.task_fail_fast(*task);
+        }
+    }
+
+    /// Lets those begin that wait for the stage.
+    fn stage_over(&mut self, stage: u32) {
+        self.over.insert(stage);
+        for task in self.state.tasks_of(stage).collect::<Vec<_>>() {
+            for next in self.dependents.of(task).to_vec() {
+                if self.plan.tasks[next as usize].stage != Some(stage) {
+                    self.met(next);
+                }
+            }
+        }
+    }
+
+    /// One more of the needs of a task is met.
+    pub(super) fn met(&mut self, task: u32) {
+        self.waiting[task as usize] -= 1;
+        if self.waiting[task as usize] == 0 && self.state.tasks[task as usize].end.is_none() {
+            self.admit(task);
+        }
+    }
+}
