@@ -4,6 +4,7 @@
 //! functions that return a [`Value`](serde_json::Value) are for small ones and for tests.
 
 mod audit;
+mod costs;
 mod events;
 mod output;
 mod plan;
@@ -16,7 +17,8 @@ mod trace;
 mod view;
 
 pub use audit::audit_line;
-pub use events::{Attempts, EventLine, event_line};
+pub use costs::{Costs, StageCosts, StepCosts, TaskCosts, costs};
+pub use events::{Attempts, EventLine, Told, event_line};
 pub use output::{last_result, task_output};
 pub use plan::{PlanView, plan_view};
 pub use report::{ErrorReport, error_report, last_lines};

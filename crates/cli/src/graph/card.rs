@@ -33,6 +33,8 @@ pub(crate) struct Card {
     pub(crate) description: String,
     /// The index of its stage.
     pub(crate) stage: Option<usize>,
+    /// In which round it is, or how many there may be, where its stage is repeated.
+    pub(crate) rounds: Option<String>,
     /// Its state in a run.
     pub(crate) mark: Option<Mark>,
 }
@@ -47,7 +49,7 @@ impl Picture {
         Self {
             title: tame(&plan.name),
             subtitle: format!("{} · {}", count(plan.tasks.len(), "task"), count(steps, "step")),
-            cards: plan.tasks.iter().map(card).collect(),
+            cards: plan.tasks.iter().map(|task| card(plan, task)).collect(),
             edges: edges.collect(),
             stages: plan.stages.iter().map(|stage| stage.name.to_string()).collect(),
         }
@@ -59,6 +61,10 @@ impl Picture {
         picture.subtitle = format!("{} · {} · run {id}", picture.subtitle, state.status.word());
         for (task, card) in picture.cards.iter_mut().enumerate() {
             card.mark = Some(task_mark(state, task as u32));
+            if let (Some(now), Some(most)) = (round_note(state, task as u32), &card.rounds) {
+                card.subtitle = card.subtitle.replace(most, &now);
+                card.rounds = Some(now);
+            }
             let ms = longest(state, task as u32);
             if ms > 0 {
                 card.subtitle = format!("{} · {}", duration(ms), card.subtitle);
@@ -78,20 +84,38 @@ impl Picture {
         };
         let task = |(n, card): (usize, &Card)| {
             let stage = card.stage.and_then(|stage| self.stages.get(stage));
-            json!({ "id": card.title, "stage": stage, "needs": needs(n), "state": card.mark.map(|mark| mark.word) })
+            let mut shown = json!({ "id": card.title, "stage": stage, "needs": needs(n), "state": card.mark.map(|mark| mark.word) });
+            if let Some(rounds) = &card.rounds {
+                shown["rounds"] = rounds.as_str().into();
+            }
+            shown
         };
         json!({ "name": self.title, "tasks": self.cards.iter().enumerate().map(task).collect::<Vec<_>>() })
     }
 }
 
-fn card(task: &windlass_model::Task) -> Card {
+/// In which round of how many a task of a repeated stage is.
+fn round_note(state: &RunState, task: u32) -> Option<String> {
+    let stage = state.plan().tasks[task as usize].stage?;
+    let repeat = state.plan().stages[stage as usize].repeat.as_ref()?;
+    Some(format!("round {} of {}", state.round(stage), repeat.max_rounds))
+}
+
+fn card(plan: &Plan, task: &windlass_model::Task) -> Card {
     let mut actions: Vec<Arc<str>> = task.body().iter().map(|step| step.action.clone()).collect();
     actions.dedup();
+    let rounds = task.stage.and_then(|stage| {
+        let repeat = plan.stages[stage as usize].repeat.as_ref()?;
+        Some(format!("up to {} rounds", repeat.max_rounds))
+    });
+    let mut subtitle = tame(&actions.join(", "));
+    subtitle.extend(rounds.iter().flat_map(|rounds| [" · ", rounds]));
     Card {
         title: task.id.to_string(),
-        subtitle: tame(&actions.join(", ")),
+        subtitle,
         description: tame(&task.more().description),
         stage: task.stage.map(|stage| stage as usize),
+        rounds,
         mark: None,
     }
 }

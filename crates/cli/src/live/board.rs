@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use windlass_model::{At, Event, Phase, Record, RunState};
+use windlass_model::{At, Event, Fragment, Phase, Record, RunState};
 
 use super::narrate::{Manner, narrate};
 use crate::render::{Counts, Palette, Tone, columns, counts, duration, fit, pad, step_name, tame};
@@ -39,6 +39,12 @@ pub(super) struct Board {
     left_out: usize,
 }
 
+/// Whether steps are open again that were counted.
+fn is_new_start(event: &Event) -> bool {
+    let round = matches!(event, Event::PlanExtended { fragment: Fragment::Round { .. }, .. });
+    round || matches!(event, Event::RunStarted { .. })
+}
+
 impl Board {
     pub(super) fn new(manner: Manner) -> Self {
         Self {
@@ -67,7 +73,7 @@ impl Board {
             self.tell(state, record);
         }
         // Counting anew costs one look at each step: only where events cannot tell it.
-        if records.iter().any(|record| matches!(record.event, Event::RunStarted { .. })) {
+        if records.iter().any(|record| is_new_start(&record.event)) {
             self.counts = counts(state);
         }
     }

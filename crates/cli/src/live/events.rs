@@ -30,7 +30,7 @@ impl Observer for Events {
     fn records(&mut self, state: &RunState, records: &[Record]) {
         let Some(run) = &self.run else { return };
         for record in records {
-            let line = event_line(state.plan(), run, record).attempt(self.attempts.note(record));
+            let line = event_line(state.plan(), run, record).told(self.attempts.note(state.plan(), record));
             // The run goes on whoever listens: what cannot be written is in the journal all the same.
             let _ = self.out.json_line(&line);
         }

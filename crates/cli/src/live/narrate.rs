@@ -1,6 +1,6 @@
 //! What is said of each event: lines that stay, the same on a terminal and in a pipe but for marks and colours.
 
-use windlass_model::{At, Event, Record, RunState, Scope, Status, StepRun};
+use windlass_model::{At, Event, Fragment, Outcome, Phase, Record, RunState, Scope, Status, StepRun};
 
 use crate::render::{Palette, Tone, diffs, duration, failure, status_mark, step_mark, step_name, tame};
 
@@ -26,7 +26,14 @@ pub(crate) struct Manner {
 /// The lines that an event is worth; most are worth none. `state` may be some events ahead.
 pub(super) fn narrate(state: &RunState, record: &Record, manner: &Manner) -> Vec<String> {
     match &record.event {
-        Event::StepFinished { at, .. } if at.item.is_none() => finished(state, *at, manner),
+        Event::StepFinished { at, outcome } if at.item.is_none() => finished(state, *at, outcome, manner),
+        Event::PlanExtended { fragment: Fragment::Round { stage, round }, .. } => {
+            let stage = tame(state.plan().stages[*stage as usize].name.as_str());
+            vec![manner.palette.paint(Tone::Change, &format!("stage {stage}: round {round}"))]
+        }
+        Event::StageFailed { error, .. } => {
+            vec![manner.palette.paint(Tone::Bad, &tame(&error.message))]
+        }
         Event::StepRetried { at, attempt, error, delay_ms, .. } => {
             let what = format!(
                 "attempt {attempt} failed: {}, again in {}",
@@ -84,8 +91,18 @@ fn scope_name(state: &RunState, scope: Scope) -> String {
     }
 }
 
-fn finished(state: &RunState, at: At, manner: &Manner) -> Vec<String> {
+fn finished(state: &RunState, at: At, outcome: &Outcome, manner: &Manner) -> Vec<String> {
     let Some(run) = state.step(at) else { return Vec::new() };
+    let mut before = run.clone();
+    let run = match run.status() {
+        Some(_) => run,
+        // The next round of its stage has begun since.
+        None => {
+            before.phase = Phase::Done(outcome.status);
+            before.detail.clone_from(&outcome.detail);
+            &before
+        }
+    };
     let blocked = run.detail.as_ref().is_some_and(|detail| detail.blocked);
     if blocked && !manner.blocked {
         return Vec::new();
@@ -132,7 +149,9 @@ fn step_line(state: &RunState, at: At, run: &StepRun, manner: &Manner) -> String
 }
 
 fn line(state: &RunState, at: At, sign: &str, tone: Tone, what: &str, manner: &Manner) -> String {
-    let name = step_name(state.plan(), at);
+    let mut name = step_name(state.plan(), at);
+    let id = &state.plan().tasks[at.task as usize].id;
+    name.replace_range(..id.as_str().len(), &state.round_id(at.task));
     if manner.marks {
         format!("{} {name}  {what}", manner.palette.paint(tone, sign))
     } else {

@@ -1,6 +1,7 @@
 //! Texts for people, made of data by pure functions: nothing here reads or writes anything.
 
 mod answers;
+mod costs;
 mod diagnostic;
 mod diff;
 mod failure;
@@ -16,6 +17,7 @@ mod tree;
 mod width;
 
 pub(crate) use answers::answers;
+pub(crate) use costs::costs;
 pub(crate) use diagnostic::diagnostics;
 pub(crate) use diff::diffs;
 pub(crate) use failure::{failure, step_name};

@@ -18,6 +18,13 @@ pub(crate) fn plan(plan: &Plan, palette: Palette, width: usize) -> String {
     if !plan.description.is_empty() {
         lines.extend(plan.description.trim_end().lines().map(|line| palette.paint(Tone::Faint, &tame(line))));
     }
+    for stage in &plan.stages {
+        let Some(repeat) = &stage.repeat else { continue };
+        let until = tame(&repeat.until.join(" and "));
+        let rounds = many(repeat.max_rounds as usize, "round");
+        let line = format!("stage {} is repeated until {until}, {rounds} at most", stage.name);
+        lines.push(palette.paint(Tone::Skip, &line));
+    }
     for task in plan.order().unwrap_or_default() {
         lines.push(String::new());
         task_lines(plan, &plan.tasks[task as usize], palette, &mut lines);

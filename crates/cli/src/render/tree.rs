@@ -35,9 +35,11 @@ fn task_lines(state: &RunState, task: u32, last: bool, palette: Palette, lines: 
     let spec = &state.plan().tasks[task as usize];
     let mark = task_mark(state, task);
     let stage = spec.stage.map(|stage| format!("{} › ", state.plan().stages[stage as usize].name));
-    let name = format!("{}{}", palette.paint(Tone::Faint, stage.as_deref().unwrap_or("")), spec.id);
+    let name =
+        format!("{}{}", palette.paint(Tone::Faint, stage.as_deref().unwrap_or("")), state.round_id(task));
     let note = note(&state.tasks[task as usize], palette);
     let branch = palette.paint(Tone::Faint, if last { "└─" } else { "├─" });
+    past(state, task, palette, lines);
     lines.push(format!("{branch} {} {name}{}{note}", mark.sign(palette), worded(mark, palette)));
     let stem = palette.paint(Tone::Faint, if last { "   " } else { "│  " });
     let before = lines.len();
@@ -104,6 +106,20 @@ fn run_note(run: &StepRun, mark: Mark, palette: Palette) -> String {
         note.push_str(&palette.paint(Tone::Faint, &format!("  {}", tame(why))));
     }
     note
+}
+
+/// The rounds of a repeated stage before the present one, each on a line with what the task handed on.
+fn past(state: &RunState, task: u32, palette: Palette, lines: &mut Vec<String>) {
+    for ((_, round), past) in state.past.range((task, 0)..=(task, u32::MAX)) {
+        let outputs = past.detail.as_ref().and_then(|detail| detail.outputs.as_deref());
+        let named = outputs.and_then(Value::as_object).into_iter().flatten();
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let named: Vec<String> =
+            named.map(|(name, value)| format!("{name} = {}", tame(text(value).trim_end()))).collect();
+        let id = &state.plan().tasks[task as usize].id;
+        let line = format!("├─ · {id} in round {round}  {}", named.join(", "));
+        lines.push(palette.paint(Tone::Faint, line.trim_end()));
+    }
 }
 
 fn outputs(run: &TaskRun, stem: &str, palette: Palette, lines: &mut Vec<String>) {

@@ -24,6 +24,7 @@ mod models;
 mod portable;
 mod prompts;
 mod reference;
+mod rounds;
 mod runs;
 mod saved_plans;
 mod swarm;

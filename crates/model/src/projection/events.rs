@@ -13,37 +13,65 @@ pub struct EventLine<'a> {
     plan: &'a Plan,
     run: &'a RunId,
     record: &'a Record,
-    attempt: Option<u32>,
+    told: Told,
+}
+
+/// What a line says and its record does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The attempt that its step is at.
+    pub attempt: Option<u32>,
+    /// The round that its task is in, where that is not the first.
+    pub round: Option<u32>,
 }
 
 /// One record as a line of `events.jsonl`.
 pub fn event_line<'a>(plan: &'a Plan, run: &'a RunId, record: &'a Record) -> EventLine<'a> {
-    EventLine { plan, run, record, attempt: None }
+    EventLine { plan, run, record, told: Told::default() }
 }
 
 impl EventLine<'_> {
-    /// Adds the number of the attempt to an event that has none of its own.
+    /// Adds the number of the attempt to an event that has none of its own, and the round to its task's id.
     #[must_use]
-    pub fn attempt(self, attempt: Option<u32>) -> Self {
-        Self { attempt, ..self }
+    pub fn told(self, told: Told) -> Self {
+        Self { told, ..self }
     }
 }
 
-/// Which attempt each running step is at: the one thing that a line says and its record does not.
+/// Which attempt each running step is at, and which round each repeated stage.
 #[derive(Clone, Debug, Default)]
-pub struct Attempts(HashMap<At, u32>);
+pub struct Attempts {
+    attempts: HashMap<At, u32>,
+    rounds: HashMap<u32, u32>,
+}
 
 impl Attempts {
-    /// Takes the next record of the run, and says which attempt it is about.
-    pub fn note(&mut self, record: &Record) -> Option<u32> {
-        match &record.event {
+    /// Takes the next record of the run, and says which attempt and which round it is about.
+    pub fn note(&mut self, plan: &Plan, record: &Record) -> Told {
+        let attempt = match &record.event {
             Event::StepStarted { at, attempt, .. } => {
-                self.0.insert(*at, *attempt);
+                self.attempts.insert(*at, *attempt);
                 Some(*attempt)
             }
-            Event::StepFinished { at, .. } => self.0.remove(at),
-            event => self.0.get(&event.at()?).copied(),
+            Event::StepFinished { at, .. } => self.attempts.remove(at),
+            Event::PlanExtended { fragment: Fragment::Round { stage, round }, .. } => {
+                self.rounds.insert(*stage, *round);
+                None
+            }
+            event => event.at().and_then(|at| self.attempts.get(&at).copied()),
+        };
+        Told { attempt, round: self.round(plan, &record.event) }
+    }
+
+    fn round(&self, plan: &Plan, event: &Event) -> Option<u32> {
+        if self.rounds.is_empty() {
+            return None;
         }
+        let task = match event {
+            Event::TaskFinished { task, .. } => *task,
+            event => event.at()?.task,
+        };
+        self.rounds.get(&plan.tasks.get(task as usize)?.stage?).copied()
     }
 }
 
@@ -85,8 +113,10 @@ impl Serialize for EventLine<'_> {
 }
 
 impl EventLine<'_> {
-    fn task_id(&self, task: u32) -> Option<&str> {
-        self.plan.tasks.get(task as usize).map(|task| task.id.as_str())
+    /// A task's id, with its round where that is not the first.
+    fn task_id(&self, task: u32) -> Option<String> {
+        let id = &self.plan.tasks.get(task as usize)?.id;
+        Some(self.told.round.map_or_else(|| id.to_string(), |round| format!("{id}~{round}")))
     }
 
     fn place<M: SerializeMap>(&self, line: &mut Line<M>, at: At) -> Result<(), M::Error> {
@@ -97,7 +127,7 @@ impl EventLine<'_> {
             Event::StepStarted { attempt, .. } | Event::StepRetried { attempt, .. } => Some(*attempt),
             _ => None,
         };
-        line.some("attempt", own.or(self.attempt))
+        line.some("attempt", own.or(self.told.attempt))
     }
 
     fn stage<M: SerializeMap>(&self, line: &mut Line<M>, stage: u32) -> Result<(), M::Error> {

@@ -7,7 +7,7 @@ use super::output::host_output;
 use super::totals::{Totals, totals};
 use super::view::{Entries, Error, Items, executions, host_count, host_name, step_id};
 use super::{RunMeta, SCHEMA_VERSION};
-use crate::{Approval, At, Phase, RunState, Status, StepRun, TaskEnd, Usage};
+use crate::{Approval, At, PastRound, Phase, RunState, Status, StepRun, TaskEnd, Usage};
 
 /// `run_state.json` as a value.
 pub fn run_state(meta: &RunMeta, state: &RunState) -> Value {
@@ -169,6 +169,10 @@ impl Serialize for TaskView<'_> {
         struct Task<'a, O, T> {
             state: TaskState,
             reason: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            round: Option<u32>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            past: Vec<Past<'a>>,
             changed: bool,
             attempts: u32,
             output: O,
@@ -182,6 +186,8 @@ impl Serialize for TaskView<'_> {
         let (state, task) = (self.state, self.task);
         let detail = state.tasks[task as usize].detail.as_deref();
         Task {
+            round: round(state, task),
+            past: past(state, task),
             state: task_state(state, task),
             reason: detail.and_then(|d| d.reason.as_deref()),
             changed: changed(state, task),
@@ -195,6 +201,33 @@ impl Serialize for TaskView<'_> {
         }
         .serialize(serializer)
     }
+}
+
+/// What a task gave in a round that another followed.
+#[derive(Serialize)]
+struct Past<'a> {
+    round: u32,
+    state: &'static str,
+    outputs: Outputs<'a>,
+}
+
+/// The round that a task is in, where its stage is repeated.
+fn round(state: &RunState, task: u32) -> Option<u32> {
+    let plan = state.plan();
+    let stage = plan.tasks[task as usize].stage?;
+    plan.stages[stage as usize].repeat.as_ref().map(|_| state.round(stage))
+}
+
+fn past(state: &RunState, task: u32) -> Vec<Past<'_>> {
+    let rounds = state.past.range((task, 0)..=(task, u32::MAX));
+    fn one<'a>((key, past): (&(u32, u32), &'a PastRound)) -> Past<'a> {
+        Past {
+            round: key.1,
+            state: if past.end == Some(TaskEnd::Completed) { "completed" } else { "skipped" },
+            outputs: Outputs(past.detail.as_ref().and_then(|detail| detail.outputs.as_deref())),
+        }
+    }
+    rounds.map(one).collect()
 }
 
 /// Named outputs; an empty object where there are none.

@@ -211,10 +211,8 @@ fn an_output_is_what_the_last_step_said() {
 fn lines_have_flat_keys_and_one_end_for_each_step() {
     let (plan, run, all) = (plan(), RunId::new("r1").expect("a good id"), records());
     let mut attempts = Attempts::default();
-    let line = |record, attempt| {
-        serde_json::to_value(event_line(&plan, &run, record).attempt(attempt)).expect("json")
-    };
-    let lines: Vec<Value> = all.iter().map(|record| line(record, attempts.note(record))).collect();
+    let line = |record, told| serde_json::to_value(event_line(&plan, &run, record).told(told)).expect("json");
+    let lines: Vec<Value> = all.iter().map(|record| line(record, attempts.note(&plan, record))).collect();
     assert_eq!(
         lines[1],
         json!({"seq": 2, "time": 102, "event": "step_started", "run": "r1", "task": "a", "step": "make",

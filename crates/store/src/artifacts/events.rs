@@ -94,13 +94,21 @@ impl EventLog {
     fn copy(&mut self, file: &mut BufWriter<File>, state: &RunState) -> Result<()> {
         let journal = self.store.journal().clone();
         let mut written = Ok(());
-        if self.last < state.seq {
+        // In which round tasks are is told by the events so far.
+        let repeats = state.plan().stages.iter().any(|stage| stage.repeat.is_some());
+        if self.last < state.seq || repeats {
             let run = self.run.clone();
-            journal.visit(&run, self.last + 1, &mut |mut records| {
+            let last = self.last;
+            self.attempts = Attempts::default();
+            journal.visit(&run, if repeats { 1 } else { last + 1 }, &mut |mut records| {
+                let end = records.last().is_none_or(|record| record.seq >= state.seq);
+                for old in records.iter().filter(|record| repeats && record.seq <= last) {
+                    self.attempts.note(state.plan(), old);
+                }
                 // What became durable since then comes by itself.
-                records.retain(|record| record.seq <= state.seq);
+                records.retain(|record| record.seq > last && record.seq <= state.seq);
                 written = self.write(file, state, &records);
-                let done = written.is_err() || records.last().is_none_or(|last| last.seq == state.seq);
+                let done = written.is_err() || end;
                 if done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
         }
@@ -112,8 +120,9 @@ impl EventLog {
         for record in records {
             // A step that an earlier driver began has its attempt in the state only.
             let known = || Some(state.step(record.event.at()?)?.attempts).filter(|attempts| *attempts > 0);
-            let attempt = self.attempts.note(record).or_else(known);
-            let line = event_line(state.plan(), &self.run, record).attempt(attempt);
+            let mut told = self.attempts.note(state.plan(), record);
+            told.attempt = told.attempt.or_else(known);
+            let line = event_line(state.plan(), &self.run, record).told(told);
             serde_json::to_writer(&mut *file, &line).map_err(|e| self.fault(e.into()))?;
             file.write_all(b"\n").map_err(|e| self.fault(e))?;
             self.last = record.seq;

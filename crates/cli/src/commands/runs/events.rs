@@ -37,14 +37,14 @@ impl Args {
         if app.json {
             let records = store.scan(&id, 1)?;
             let lines: Vec<_> =
-                records.iter().map(|r| event_line(plan, &id, r).attempt(attempts.note(r))).collect();
+                records.iter().map(|r| event_line(plan, &id, r).told(attempts.note(plan, r))).collect();
             app.out.json(&lines)?;
             return Ok(Exit::Done);
         }
         let first = state.started_at.unwrap_or(0);
         follow(Follow { store: &store, id: &id, endless: self.follow, app }, &mut |record| {
             if app.events {
-                return app.out.json_line(&event_line(plan, &id, record).attempt(attempts.note(record)));
+                return app.out.json_line(&event_line(plan, &id, record).told(attempts.note(plan, record)));
             }
             app.out.text(&line(plan, &id, record, first, app.ui.data))
         })?;
