@@ -129,9 +129,12 @@ impl Store {
         self.leases.take(run)
     }
 
-    /// The file that a run's driver has locked while it lives; none in memory.
+    /// The file that a run's driver has locked while it lives, by one name whichever way the store was reached;
+    /// none in memory.
     pub fn lease_file(&self, run: &RunId) -> Option<PathBuf> {
-        Some(self.run_folder(run)?.join("lease"))
+        let state = self.state()?;
+        let state = state.canonicalize().unwrap_or_else(|_| state.into());
+        Some(state.join("runs").join(run.as_str()).join("lease"))
     }
 
     /// Whether some driver holds the run. One that is `running` and not driven was cut off.

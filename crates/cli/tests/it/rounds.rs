@@ -16,7 +16,7 @@ stages:
   repeat: {{ until: score | int >= {gate}, max_rounds: 3 }}
   tasks:
   - {{ id: analyst, run: 'echo needs; echo x >> marks/analyst-{{{{ round }}}}' }}
-  - {{ id: architect, needs: [analyst], run: echo a design for {{{{ tasks.analyst.output }}}} }}
+  - {{ id: architect, needs: [analyst], run: 'echo a design for {{{{ tasks.analyst.output }}}}' }}
   - id: developer
     needs: [architect]
     run: 'echo code after {{{{ state.feedback | default(\"nothing\") }}}}'
@@ -57,8 +57,7 @@ fn check(env: &TestEnv, after: &str) {
 
 #[test]
 fn a_stage_is_repeated_until_its_gate_is_passed_and_goes_on_after_any_crash() {
-    let case =
-        Case { lay_out: &|| lay_out(95), document: "w.yaml", measure: normalised, check: &check };
+    let case = Case { lay_out: &|| lay_out(95), document: "w.yaml", measure: normalised, check: &check };
     let crashes = sweep::crash_after_each_record(&case);
     assert!(crashes > 30, "{crashes}");
 }
@@ -67,7 +66,8 @@ fn a_stage_is_repeated_until_its_gate_is_passed_and_goes_on_after_any_crash() {
 fn rounds_are_shown_and_those_that_are_used_up_fail_the_stage() {
     let env = lay_out(150);
     let plan = env.run(["plan", "w.yaml"]);
-    plan.success().says("stage build is repeated until score | int >= 150, 3 rounds at most");
+    let plan = plan.success().stdout();
+    assert!(plan.contains("stage build is repeated until score | int >= 150, 3 rounds at most"), "{plan}");
     let run = env.run(["run", "w.yaml"]);
     run.status(1).says("stage build is not done after 3 rounds: score | int >= 150 does not hold");
     run.says("stage build: round 2").says("validator~3/run");
@@ -88,10 +88,8 @@ fn rounds_are_shown_and_those_that_are_used_up_fail_the_stage() {
         .map(|event| event["task"].clone())
         .collect();
     assert_eq!(tasks, ["validator", "validator~2", "validator~3"]);
-    env.run(["runs", "show", "latest"])
-        .success()
-        .says("validator~3")
-        .says("validator in round 1  feedback = ");
+    let shown = env.run(["runs", "show", "latest"]).success().stdout();
+    assert!(shown.contains("validator~3") && shown.contains("validator in round 1  feedback = "), "{shown}");
     let graph = env.run(["graph", "w.yaml", "--json"]);
     let graph = graph.success().json();
     let of =

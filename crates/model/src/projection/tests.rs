@@ -307,3 +307,36 @@ fn a_report_has_the_failed_steps_with_their_last_words() {
     assert_eq!(failure["stderr"][0], "line 3");
     assert_eq!(failure["stderr"].as_array().expect("a list").len(), 10);
 }
+
+#[test]
+fn costs_are_a_tree_that_adds_up() {
+    let plan = plan();
+    let mut state = RunState::new(Arc::new(plan));
+    let usage = |tokens| Usage::of(crate::Tokens { input: tokens, ..Default::default() }, Default::default());
+    let pay = |name: &str, tokens| Detail { usage: Some(usage(tokens)), ..result(json!({ "model": name })) };
+    let mut events = vec![Event::RunStarted { pid: 1, resumed: false }];
+    events.extend([begin(at(0, 0, 0), 1), begin(at(0, 0, 1), 1)]);
+    events.push(Event::StepRetried {
+        at: at(0, 0, 0),
+        attempt: 1,
+        error: Box::new(broken()),
+        delay_ms: 1,
+        used: Some(Box::new(usage(5))),
+    });
+    events.extend([begin(at(0, 0, 0), 2), end(at(0, 0, 0), Status::Ok, pay("large", 7))]);
+    events.extend([end(at(0, 0, 1), Status::Ok, pay("small", 2))]);
+    events.extend([begin(at(1, 0, 0), 1), end(at(1, 0, 0), Status::Ok, pay("large", 1))]);
+    for event in events {
+        let record = Record { seq: state.seq + 1, time: 1, event };
+        state.apply(&record).expect("the events follow");
+    }
+    let costs = super::costs(&state);
+    assert_eq!((costs.usage.tokens, costs.models["large"].tokens, costs.models["small"].tokens), (15, 13, 2));
+    let tasks: Vec<_> = costs.stages.iter().flat_map(|stage| &stage.tasks).collect();
+    let sums: Vec<u64> = tasks.iter().map(|task| task.usage.tokens).collect();
+    assert_eq!(sums.iter().sum::<u64>(), 15);
+    let first = tasks.iter().find(|task| task.usage.tokens == 14).expect("the first task");
+    let steps: Vec<_> =
+        first.steps.iter().map(|step| (step.model.as_deref().unwrap_or("-"), step.usage.tokens)).collect();
+    assert_eq!(steps, [("large", 12), ("small", 2)], "attempts that were tried again count");
+}

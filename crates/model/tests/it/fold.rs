@@ -5,12 +5,18 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::json;
 use windlass_model::{
-    At, CleanupEntry, Code, Draft, Event, Failure, Fragment, Outcome, Plan, Record, RunState, RunStatus,
-    Scope, Status, Step, StepId, TaskDraft, TaskEnd, TaskId, Verdict,
+    At, CleanupEntry, Code, Draft, Event, Failure, Fragment, Outcome, Plan, Record, Rounds, RunState,
+    RunStatus, Scope, Stage, StageName, Status, Step, StepId, TaskDraft, TaskEnd, TaskId, Verdict,
 };
 
 pub(crate) fn plan() -> Arc<Plan> {
     let mut draft = Draft::new("fold", "workflow/dag");
+    draft.stages.push(Stage {
+        name: StageName::new("s").unwrap(),
+        vars: Default::default(),
+        policy: Default::default(),
+        repeat: Some(Rounds { until: vec!["false".into()], max_rounds: 3 }),
+    });
     for n in 0..3 {
         let mut task = TaskDraft::new(TaskId::new(format!("t{n}")).unwrap());
         for s in 0..2 {
@@ -18,6 +24,7 @@ pub(crate) fn plan() -> Arc<Plan> {
         }
         task.cleanup.push(Step::new(StepId::new("c").unwrap(), "noop", json!(null)));
         if n == 1 {
+            task.stage = Some(draft.stages[0].name.clone());
             task.hosts = vec!["a".into(), "b".into()];
         }
         if n == 2 {
@@ -70,6 +77,12 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             fragment: Fragment::Items(Arc::new(vec![json!(1); n])),
             digest: String::new(),
         }),
+        2 => (at(), 0..2u32, 1..5u32).prop_map(|(at, stage, round)| Event::PlanExtended {
+            at,
+            fragment: Fragment::Round { stage, round },
+            digest: String::new(),
+        }),
+        1 => (0..2u32).prop_map(move |stage| Event::StageFailed { stage, error: Box::new(failure()) }),
         2 => at().prop_map(|at| Event::ApprovalAsked { at, prompt: "?".into() }),
         2 => at().prop_map(|at| Event::ApprovalGiven { at, approved: true, by: "x".into(), note: "".into() }),
         1 => at().prop_map(|at| Event::StepHeld { at }),
@@ -119,4 +132,44 @@ proptest! {
             prop_assert!(state.tasks.iter().all(|task| task.end.is_some()));
         }
     }
+}
+
+#[test]
+fn a_round_opens_the_tasks_of_its_stage_again_and_keeps_what_they_gave() {
+    let mut state = RunState::new(plan());
+    let seq = |state: &RunState| state.seq + 1;
+    let mut tell = |state: &mut RunState, event: Event| {
+        let record = Record { seq: seq(state), time: 1, event };
+        state.apply(&record).map_err(|refused| refused.why)
+    };
+    let round = |round| Event::PlanExtended {
+        at: At { task: 1, step: 0, host: 0, item: None },
+        fragment: Fragment::Round { stage: 0, round },
+        digest: String::new(),
+    };
+    tell(&mut state, Event::RunStarted { pid: 1, resumed: false }).unwrap();
+    for number in 1..=3u32 {
+        assert_eq!(tell(&mut state, round(number + 1)).unwrap_err(), "task t1 has not ended");
+        for host in 0..2 {
+            for step in 0..3 {
+                let at = At { task: 1, step, host, item: None };
+                tell(&mut state, Event::StepStarted { at, attempt: number, reserved: None }).unwrap();
+                tell(&mut state, Event::StepFinished { at, outcome: Outcome::bare(Status::Ok) }).unwrap();
+            }
+        }
+        let outputs = Some(Arc::new(json!({ "score": number })));
+        let end = TaskEnd::Completed;
+        tell(&mut state, Event::TaskFinished { task: 1, end, reason: None, outputs, error: None }).unwrap();
+        assert_eq!(state.round_id(1), if number == 1 { "t1".to_owned() } else { format!("t1~{number}") });
+        if number < 3 {
+            assert!(tell(&mut state, round(number + 2)).is_err(), "rounds follow each other");
+            tell(&mut state, round(number + 1)).unwrap();
+            assert_eq!(state.past[&(1, number)].steps.len(), 6);
+        }
+    }
+    assert!(tell(&mut state, round(4)).is_err(), "there are three at most");
+    let error = Box::new(Failure::new(Code::RoundsUsedUp, "x"));
+    tell(&mut state, Event::StageFailed { stage: 0, error: error.clone() }).unwrap();
+    assert_eq!(state.tasks[1].end, Some(TaskEnd::Failed));
+    assert!(tell(&mut state, Event::StageFailed { stage: 0, error }).is_err(), "it fails once");
 }

@@ -150,6 +150,13 @@ fn arb_step_event() -> impl Strategy<Value = Event> {
             note: note.into()
         }),
         arb_at().prop_map(|at| Event::StepHeld { at }),
+        (arb_at(), 0..9u32, 2..9u32).prop_map(|(at, stage, round)| Event::PlanExtended {
+            at,
+            fragment: Fragment::Round { stage, round },
+            digest: "d".into()
+        }),
+        (0..9u32, arb_failure())
+            .prop_map(|(stage, error)| Event::StageFailed { stage, error: Box::new(error) }),
         (arb_at(), 0..4u32).prop_map(|(at, last)| Event::StepsSent { at, last }),
         (arb_at(), verdict).prop_map(|(at, verdict)| Event::DoubtResolved { at, verdict }),
     ]

@@ -1,5 +1,6 @@
 //! `windlass budget set`: says what may be spent.
 
+use clap::ArgGroup;
 use windlass_model::{Budget, Cost, Money};
 use windlass_store::{Ledger, Pot};
 
@@ -11,6 +12,15 @@ use crate::exit::Exit;
 ///
 /// What was said before is replaced. Runs that are under way ask anew before each step.
 #[derive(Debug, clap::Args)]
+#[command(
+    group(ArgGroup::new("limit").required(true).multiple(true).args(["amount", "tokens", "unlimited"])),
+    after_long_help = "\
+Examples:
+  windlass budget set day --amount 5 --currency USD
+  windlass budget set project --tokens 2000000
+  windlass budget set key:work --amount 100
+  windlass budget set month --unlimited"
+)]
 pub(crate) struct Args {
     /// Which budget: `project`, `day`, `month` or `key:NAME`
     pot: Pot,
@@ -28,7 +38,7 @@ pub(crate) struct Args {
     tokens: Option<u64>,
 
     /// Take the limit away
-    #[arg(long, conflicts_with_all = ["amount", "tokens"], required_unless_present_any = ["amount", "tokens"])]
+    #[arg(long, conflicts_with_all = ["amount", "tokens"])]
     unlimited: bool,
 }
 

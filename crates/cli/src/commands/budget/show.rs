@@ -14,6 +14,10 @@ use crate::render::{Grid, Tone, date, now, tame};
 /// Of steps whose process died it is not known what they spent: they count at their bound, as `orphaned` until their
 /// run is resumed.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  windlass budget show
+  windlass budget show --json | jq '.budgets[] | select(.budget == \"day\") | .left'")]
 pub(crate) struct Args;
 
 impl Args {
