@@ -138,7 +138,7 @@ proptest! {
 fn a_round_opens_the_tasks_of_its_stage_again_and_keeps_what_they_gave() {
     let mut state = RunState::new(plan());
     let seq = |state: &RunState| state.seq + 1;
-    let mut tell = |state: &mut RunState, event: Event| {
+    let tell = |state: &mut RunState, event: Event| {
         let record = Record { seq: seq(state), time: 1, event };
         state.apply(&record).map_err(|refused| refused.why)
     };
