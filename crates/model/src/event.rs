@@ -256,7 +256,7 @@ pub enum Event {
         /// By what.
         fragment: Fragment,
         /// The fragment's digest.
-        digest: String,
+        digest: Box<str>,
     },
     /// A step waits for a person's yes or no.
     ApprovalAsked {

@@ -22,7 +22,11 @@ impl Dispatcher {
                 Ok(items) => {
                     let fragment = Fragment::Items(Arc::new(items));
                     let bytes = serde_json::to_vec(&fragment).unwrap_or_default();
-                    self.emit(Event::PlanExtended { at, fragment, digest: digest::sha256_hex(&bytes) });
+                    self.emit(Event::PlanExtended {
+                        at,
+                        fragment,
+                        digest: digest::sha256_hex(&bytes).into(),
+                    });
                 }
                 Err(error) => {
                     self.finish(key, Outcome::failed(error));

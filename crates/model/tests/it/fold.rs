@@ -75,12 +75,12 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         3 => (at(), 0..3usize).prop_map(|(at, n)| Event::PlanExtended {
             at,
             fragment: Fragment::Items(Arc::new(vec![json!(1); n])),
-            digest: String::new(),
+            digest: "".into(),
         }),
         2 => (at(), 0..2u32, 1..5u32).prop_map(|(at, stage, round)| Event::PlanExtended {
             at,
             fragment: Fragment::Round { stage, round },
-            digest: String::new(),
+            digest: "".into(),
         }),
         1 => (0..2u32).prop_map(move |stage| Event::StageFailed { stage, error: Box::new(failure()) }),
         2 => at().prop_map(|at| Event::ApprovalAsked { at, prompt: "?".into() }),
@@ -145,7 +145,7 @@ fn a_round_opens_the_tasks_of_its_stage_again_and_keeps_what_they_gave() {
     let round = |round| Event::PlanExtended {
         at: At { task: 1, step: 0, host: 0, item: None },
         fragment: Fragment::Round { stage: 0, round },
-        digest: String::new(),
+        digest: "".into(),
     };
     tell(&mut state, Event::RunStarted { pid: 1, resumed: false }).unwrap();
     for number in 1..=3u32 {

@@ -331,7 +331,7 @@ fn a_file_cannot_take_more_memory_than_it_may() {
     wide.host_sets = vec![(0..4000).collect()];
     refused(&with_plan(&wide, Vec::new()), "the number of executions");
     let items = Fragment::Items(Arc::new(vec![json!(0); (4 << 20) - 1]));
-    let grown = Event::PlanExtended { at: at(0), fragment: items, digest: String::new() };
+    let grown = Event::PlanExtended { at: at(0), fragment: items, digest: "".into() };
     refused(&with_plan(&plan(2), vec![started(), grown]), "the number of executions");
     let exact = Limits { bytes: file.len() as u64, plan: rest[0].len() as u64, executions: 2, ..limits };
     let how = Import { now: NOW, limits: exact, ..Import::default() };
