@@ -40,7 +40,8 @@ impl Dispatcher {
     pub(super) fn end_rounds(&mut self) {
         for at in 0..self.repeated.len() {
             let stage = self.repeated[at];
-            let repeats = !self.over.contains(&stage);
+            // Those whose end was not told yet tell their dependents themselves, and then this comes again.
+            let repeats = !self.over.contains(&stage) && self.ended.is_empty();
             let ended =
                 || self.state.tasks_of(stage).all(|task| self.state.tasks[task as usize].end.is_some());
             if repeats && self.course == Course::Going && ended() {
