@@ -20,8 +20,21 @@ fn examples() -> TestEnv {
 fn an_answer_with_a_shape_opens_a_gate() {
     let env = examples();
     env.run(["run", "examples/llm/structured.yaml"]).success();
-    assert_eq!(env.state()["tasks"]["rate"]["outputs"]["score"], 100);
+    assert_eq!(env.state()["tasks"]["rate"]["outputs"]["score"], 95);
     assert!(spent(&env) > 0);
+}
+
+#[test]
+fn a_team_works_round_after_round_until_its_gate_opens() {
+    let env = examples();
+    env.run(["run", "examples/llm/loop.yaml"]).success();
+    // The model gives the first draft 85 and the second 95.
+    let audit = env.run(["runs", "audit", "latest"]).json_lines();
+    let asked = |task: &str| audit.iter().filter(|line| line["task"] == task).count();
+    assert_eq!(["architect", "developer", "validator"].map(asked), [1, 2, 2]);
+    let said = env.state()["tasks"]["ship"]["steps"][0]["hosts"]["localhost"]["result"]["msg"].clone();
+    assert!(said.as_str().is_some_and(|said| said.starts_with("95: ") && said.contains("Draft 2")), "{said}");
+    assert!((1..=250_000_000).contains(&spent(&env)), "within its budget: {}", spent(&env));
 }
 
 #[test]
