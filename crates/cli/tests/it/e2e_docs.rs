@@ -17,8 +17,8 @@ fn documents(page: &str) -> Vec<String> {
             (None, _) => {}
         }
     }
-    let whole =
-        |text: String| if text.starts_with("tasks:") { format!("workflow: example\n{text}") } else { text };
+    let part = |text: &str| text.starts_with("tasks:") || text.starts_with("stages:");
+    let whole = |text: String| if part(&text) { format!("workflow: example\n{text}") } else { text };
     blocks.into_iter().map(whole).collect()
 }
 
