@@ -1,6 +1,7 @@
 //! Rollouts over real hosts: systemd, sshd, an address and a disk of their own.
 
 mod facts;
+mod faults;
 mod undo;
 
 use std::path::PathBuf;

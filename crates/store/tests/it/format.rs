@@ -140,7 +140,7 @@ fn arb_step_event() -> impl Strategy<Value = Event> {
         ),
         (arb_at(), arb_outcome()).prop_map(|(at, outcome)| Event::StepFinished { at, outcome }),
         (arb_at(), prop::collection::vec(arb_value(), 0..4), text()).prop_map(|(at, items, digest)| {
-            Event::PlanExtended { at, fragment: Fragment::Items(Arc::new(items)), digest }
+            Event::PlanExtended { at, fragment: Fragment::Items(Arc::new(items)), digest: digest.into() }
         }),
         (arb_at(), text()).prop_map(|(at, prompt)| Event::ApprovalAsked { at, prompt }),
         (arb_at(), any::<bool>(), text(), text()).prop_map(|(at, approved, by, note)| Event::ApprovalGiven {
