@@ -14,6 +14,9 @@ pub(super) struct Guest {
     gate: Child,
     input: ChildStdin,
     output: ChildStdout,
+    /// How many checks there were. Each is a run of its own: what one foresees is nothing to the next, since
+    /// what was foreseen is done in between.
+    checks: u64,
     // Last: the host goes after the gate.
     rig: Rig,
 }
@@ -34,7 +37,7 @@ impl Guest {
         let mut serve = rig.host(1).command("cd /run && exec ./windlass-gate serve h /").unwrap();
         let mut gate = serve.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (input, output) = (gate.stdin.take().unwrap(), gate.stdout.take().unwrap());
-        let mut guest = Self { gate, input, output, rig };
+        let mut guest = Self { gate, input, output, checks: 0, rig };
         assert_eq!(guest.answer()["type"], "hello");
         Some(guest)
     }
@@ -58,8 +61,12 @@ impl Guest {
     }
 
     fn call(&mut self, module: &str, args: Value, check: bool) -> Came {
-        let order =
-            json!({"type": "module", "id": 1, "name": module, "args": args, "check": check, "diff": true});
+        self.checks += u64::from(check);
+        let foresight = json!({"run": self.checks});
+        let order = json!({
+            "type": "module", "id": 1, "name": module, "args": args, "check": check, "diff": true,
+            "foresight": foresight,
+        });
         let order = order.to_string();
         write!(self.input, "{:08x}{order}", order.len()).unwrap();
         self.input.flush().unwrap();
