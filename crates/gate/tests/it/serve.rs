@@ -237,7 +237,7 @@ fn the_end_of_the_connection_ends_what_runs() {
     wait_for(&there);
     let start = Instant::now();
     peer.close().unwrap();
-    assert!(start.elapsed() < Duration::from_secs(8));
+    assert!(start.elapsed() < Duration::from_secs(60));
     gone("sleep 9874");
     assert_eq!(fs::read_dir(dir.path().join("private")).unwrap().count(), 0);
 }

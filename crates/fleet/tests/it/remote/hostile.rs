@@ -197,7 +197,7 @@ async fn a_gate_that_falls_silent_is_lost_in_bounded_time() {
     let failure = gate.run(Request::new("ping", json!({})), None).await.unwrap_err();
     assert_eq!((failure.code, failure.transient), (Code::GateLost, true));
     assert!(failure.message.contains("nothing was heard"), "{}", failure.message);
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(30));
     let options = Options { start: Duration::from_millis(300), ..quick() };
     let (gate, _fake) = self::fake(options);
     let error = gate.ready().await.unwrap_err();
