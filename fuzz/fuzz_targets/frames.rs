@@ -10,7 +10,9 @@ fuzz_target!(|bytes: &[u8]| {
     let Some((piece, bytes)) = bytes.split_first() else { return };
     for limit in [LIMIT, ORDER_LIMIT, 64] {
         let whole = frames(bytes, bytes.len().max(1), limit);
-        assert_eq!(whole, frames(bytes, usize::from(*piece).max(1), limit));
+        let pieces = frames(bytes, usize::from(*piece).max(1), limit);
+        // What an error quotes, and which of two it is, depends on how much was there.
+        assert_eq!((&whole.0, whole.1.is_ok()), (&pieces.0, pieces.1.is_ok()));
         whole.0.iter().for_each(message);
     }
 });

@@ -66,8 +66,8 @@ fn show(plan: &Plan, state: &RunState, records: &[Record]) {
     let _ = projection::error_report(&meta, state).to_string();
     let mut attempts = projection::Attempts::default();
     for record in records {
-        let attempt = attempts.note(record);
-        let line = projection::event_line(plan, &id, record).attempt(attempt);
+        let told = attempts.note(plan, record);
+        let line = projection::event_line(plan, &id, record).told(told);
         let _ = serde_json::to_string(&line).expect("a line of events is JSON");
     }
     for task in 0..plan.tasks.len() as u32 {
