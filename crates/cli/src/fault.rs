@@ -3,19 +3,14 @@
 //! The sweeps of the testkit stand on this; CONTRIBUTING.md lists the faults. Nothing here is compiled out of
 //! releases: what is tested is what people run.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::Value;
-use tokio::sync::watch;
 use windlass_engine::{Action, ActionFuture, BeforeFuture, Call, Effect, Estimate, StepContext};
-use windlass_model::{BlobId, Code, Failure, PlanId, Record, RunId};
-use windlass_store::{
-    Durable, Error, Filter, Journal, NewRun, Position, Posted, Result, RunRow, Store, StoredRun,
-};
+use windlass_model::{Code, Failure, Record, RunId};
+use windlass_store::{Error, Journal, Position, Result, Store};
 
 /// The variable that asks for a fault.
 const VARIABLE: &str = "WINDLASS_FAULT";
@@ -57,11 +52,11 @@ impl Fault {
 
     /// The store, whose journal breaks where the fault says.
     pub(crate) fn store(&self, store: Store) -> Store {
-        let journal = Breaking { inner: store.journal().clone(), fault: self.clone() };
-        match self {
-            Fault::FailStep(_) => store,
-            _ => store.with_journal(Arc::new(journal)),
+        if let Fault::FailStep(_) = self {
+            return store;
         }
+        let fault = self.clone();
+        store.on_append(move |journal, run, records| fault.append(journal, run, records))
     }
 
     /// The action, which fails in the step that the fault names.
@@ -80,129 +75,31 @@ impl Fault {
             Fault::FailStep(_) => None,
         }
     }
-}
 
-/// A journal that breaks at one record.
-struct Breaking {
-    inner: Arc<dyn Journal>,
-    fault: Fault,
-}
-
-impl Breaking {
     /// Whether the records reach the one after which it breaks, or go past it.
     fn breaks_in(&self, records: &[Record]) -> Option<u64> {
-        let last = self.fault.last()?;
-        let reaches = |record: &Record| match self.fault {
+        let last = self.last()?;
+        let reaches = |record: &Record| match self {
             // What counts is that the next one is asked for.
             Fault::KillBefore(_) | Fault::FullDiskAfter(_) => record.seq > last,
             _ => record.seq >= last,
         };
         records.last().is_some_and(reaches).then_some(last)
     }
-}
 
-impl Journal for Breaking {
-    fn append(&self, run: &RunId, mut records: Vec<Record>) -> Result<Position> {
-        let Some(last) = self.breaks_in(&records) else { return self.inner.append(run, records) };
+    /// Appends what comes before the fault, and then breaks.
+    fn append(&self, journal: &dyn Journal, run: &RunId, mut records: Vec<Record>) -> Result<Position> {
+        let Some(last) = self.breaks_in(&records) else { return journal.append(run, records) };
         records.retain(|record| record.seq <= last);
         if !records.is_empty() {
-            self.inner.append(run, records)?;
+            journal.append(run, records)?;
         }
-        self.inner.flush()?;
-        match self.fault {
+        journal.flush()?;
+        match self {
             Fault::FullDiskAfter(_) => Err(Error::Full { path: PathBuf::from("store.db") }),
             Fault::PanicAfter(n) => panic!("a panic was asked for after record {n}"),
             _ => die(),
         }
-    }
-
-    fn create(&self, run: &NewRun) -> Result<()> {
-        self.inner.create(run)
-    }
-
-    fn adopt(&self, run: &NewRun, records: Vec<Record>, outputs: &BTreeMap<BlobId, u64>) -> Result<()> {
-        self.inner.adopt(run, records, outputs)
-    }
-
-    fn durable(&self) -> watch::Receiver<Durable> {
-        self.inner.durable()
-    }
-
-    fn flush(&self) -> Result<()> {
-        self.inner.flush()
-    }
-
-    fn visit(
-        &self,
-        run: &RunId,
-        from_seq: u64,
-        visit: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
-    ) -> Result<()> {
-        self.inner.visit(run, from_seq, visit)
-    }
-
-    fn runs(&self, filter: &Filter) -> Result<Vec<RunRow>> {
-        self.inner.runs(filter)
-    }
-
-    fn run(&self, run: &RunId) -> Result<StoredRun> {
-        self.inner.run(run)
-    }
-
-    fn find(&self, prefix: &str) -> Result<RunId> {
-        self.inner.find(prefix)
-    }
-
-    fn claim(&self, plan: &PlanId, run: &NewRun) -> Result<()> {
-        self.inner.claim(plan, run)
-    }
-
-    fn claimed(&self, plan: &PlanId) -> Result<Option<RunId>> {
-        self.inner.claimed(plan)
-    }
-
-    fn post(&self, run: &RunId, command: &Value) -> Result<u64> {
-        self.inner.post(run, command)
-    }
-
-    fn posted(&self, run: &RunId, after: u64) -> Result<Vec<Posted>> {
-        self.inner.posted(run, after)
-    }
-
-    fn settle(&self, run: &RunId, through: u64) -> Result<()> {
-        self.inner.settle(run, through)
-    }
-
-    fn refer(&self, run: &RunId, blob: &BlobId, bytes: u64) -> Result<()> {
-        self.inner.refer(run, blob, bytes)
-    }
-
-    fn outputs(&self, run: &RunId) -> Result<BTreeMap<BlobId, u64>> {
-        self.inner.outputs(run)
-    }
-
-    fn referred(&self) -> Result<BTreeSet<BlobId>> {
-        self.inner.referred()
-    }
-
-    fn output_bytes(&self) -> Result<u64> {
-        self.inner.output_bytes()
-    }
-
-    fn size(&self, run: &RunId) -> Result<u64> {
-        self.inner.size(run)
-    }
-
-    fn delete(&self, run: &RunId) -> Result<()> {
-        self.inner.delete(run)
-    }
-
-    fn compact(&self) -> Result<()> {
-        self.inner.compact()
-    }
-
-    fn verify(&self) -> Result<Vec<String>> {
-        self.inner.verify()
     }
 }
 
@@ -257,6 +154,7 @@ impl Action for Failing {
 #[cfg(test)]
 mod tests {
     use windlass_model::{Event, RunStatus};
+    use windlass_store::NewRun;
 
     use super::*;
 

@@ -16,6 +16,7 @@ mod ledger;
 mod memo;
 mod memory;
 mod portable;
+mod relay;
 mod retention;
 mod scope;
 mod sqlite;

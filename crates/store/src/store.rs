@@ -5,12 +5,13 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use windlass_model::{BlobId, PlanId, RunId};
+use windlass_model::{BlobId, PlanId, Record, RunId};
 
 use crate::lease::Leases;
 use crate::memory::Memory;
+use crate::relay::Relay;
 use crate::sqlite::Sqlite;
-use crate::{BlobDraft, Blobs, Error, Journal, Lease, Memos, NewRun, Result, files, scope};
+use crate::{BlobDraft, Blobs, Error, Journal, Lease, Memos, NewRun, Position, Result, files, scope};
 
 /// How many bytes the kept outputs of all runs may have together, unless [`Store::with_quota`] says otherwise.
 pub const OUTPUT_QUOTA: u64 = 1 << 30;
@@ -73,9 +74,14 @@ impl Store {
         }
     }
 
-    /// A store over another journal (one that fails on purpose, for tests), otherwise like this one.
+    /// Puts a function before all that is appended: it is given the journal, and hands on to it what it lets
+    /// through. By this a store fails on purpose.
     #[must_use]
-    pub fn with_journal(self, journal: Arc<dyn Journal>) -> Self {
+    pub fn on_append<F>(self, append: F) -> Self
+    where
+        F: Fn(&dyn Journal, &RunId, Vec<Record>) -> Result<Position> + Send + Sync + 'static,
+    {
+        let journal = Arc::new(Relay { inner: self.journal, append });
         Self { journal, ..self }
     }
 

@@ -16,7 +16,7 @@ use windlass_model::{
 };
 use windlass_store::{Account, LEDGER_FILE, Ledger, Pot, Store, Sum};
 
-use crate::dying::Dying;
+use crate::dying::dying;
 use crate::graphs::{compiled, end, finish, options};
 
 fn usd(nanos: i64) -> Cost {
@@ -247,8 +247,7 @@ fn child() {
     let mut next = || told.next().unwrap();
     let (folder, last, late) = (PathBuf::from(next()), next().parse().unwrap(), next() == "late");
     let store = Store::open(&folder.join("project")).unwrap();
-    let inner = store.journal().clone();
-    let runtime = runtime(&folder, store.with_journal(Arc::new(Dying { inner, last, late })));
+    let runtime = runtime(&folder, dying(store, last, late));
     let tokio = tokio::runtime::Runtime::new().unwrap();
     tokio.block_on(async {
         let options = RunOptions { id: Some(RunId::new("r").unwrap()), ..RunOptions::default() };

@@ -1,128 +1,25 @@
-//! A journal after one of whose records the process dies, as by a power cut.
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
-use std::sync::Arc;
+//! A store after one of whose records the process dies, as by a power cut.
 
 use rustix::process::{Signal, getpid, kill_process};
-use serde_json::Value;
-use tokio::sync::watch;
-use windlass_model::{BlobId, PlanId, Record, RunId};
-use windlass_store::{Durable, Filter, Journal, NewRun, Position, Posted, Result, RunRow, StoredRun};
+use windlass_store::Store;
 
-/// A journal that ends the process once a record is durable.
-pub(crate) struct Dying {
-    pub(crate) inner: Arc<dyn Journal>,
-    /// The record.
-    pub(crate) last: u64,
-    /// Whether it dies as the next one is asked for, not at once.
-    pub(crate) late: bool,
-}
-
-impl Journal for Dying {
-    fn append(&self, run: &RunId, mut records: Vec<Record>) -> Result<Position> {
-        let reach = self.last + u64::from(self.late);
+/// The store, which ends the process once record `last` is durable, or, where it is `late`, as the next one is
+/// asked for.
+pub(crate) fn dying(store: Store, last: u64, late: bool) -> Store {
+    let reach = last + u64::from(late);
+    store.on_append(move |journal, run, mut records| {
         if records.last().is_none_or(|record| record.seq < reach) {
-            return self.inner.append(run, records);
+            return journal.append(run, records);
         }
-        records.retain(|record| record.seq <= self.last);
+        records.retain(|record| record.seq <= last);
         if !records.is_empty() {
-            self.inner.append(run, records)?;
+            journal.append(run, records)?;
         }
-        self.inner.flush()?;
+        journal.flush()?;
         loop {
             // The signal cannot be refused; it may take a moment to arrive.
             kill_process(getpid(), Signal::KILL).ok();
             std::thread::yield_now();
         }
-    }
-
-    fn create(&self, run: &NewRun) -> Result<()> {
-        self.inner.create(run)
-    }
-
-    fn adopt(&self, run: &NewRun, records: Vec<Record>, outputs: &BTreeMap<BlobId, u64>) -> Result<()> {
-        self.inner.adopt(run, records, outputs)
-    }
-
-    fn durable(&self) -> watch::Receiver<Durable> {
-        self.inner.durable()
-    }
-
-    fn flush(&self) -> Result<()> {
-        self.inner.flush()
-    }
-
-    fn visit(
-        &self,
-        run: &RunId,
-        from_seq: u64,
-        visit: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
-    ) -> Result<()> {
-        self.inner.visit(run, from_seq, visit)
-    }
-
-    fn runs(&self, filter: &Filter) -> Result<Vec<RunRow>> {
-        self.inner.runs(filter)
-    }
-
-    fn run(&self, run: &RunId) -> Result<StoredRun> {
-        self.inner.run(run)
-    }
-
-    fn find(&self, prefix: &str) -> Result<RunId> {
-        self.inner.find(prefix)
-    }
-
-    fn claim(&self, plan: &PlanId, run: &NewRun) -> Result<()> {
-        self.inner.claim(plan, run)
-    }
-
-    fn claimed(&self, plan: &PlanId) -> Result<Option<RunId>> {
-        self.inner.claimed(plan)
-    }
-
-    fn post(&self, run: &RunId, command: &Value) -> Result<u64> {
-        self.inner.post(run, command)
-    }
-
-    fn posted(&self, run: &RunId, after: u64) -> Result<Vec<Posted>> {
-        self.inner.posted(run, after)
-    }
-
-    fn settle(&self, run: &RunId, through: u64) -> Result<()> {
-        self.inner.settle(run, through)
-    }
-
-    fn refer(&self, run: &RunId, blob: &BlobId, bytes: u64) -> Result<()> {
-        self.inner.refer(run, blob, bytes)
-    }
-
-    fn outputs(&self, run: &RunId) -> Result<BTreeMap<BlobId, u64>> {
-        self.inner.outputs(run)
-    }
-
-    fn referred(&self) -> Result<BTreeSet<BlobId>> {
-        self.inner.referred()
-    }
-
-    fn output_bytes(&self) -> Result<u64> {
-        self.inner.output_bytes()
-    }
-
-    fn size(&self, run: &RunId) -> Result<u64> {
-        self.inner.size(run)
-    }
-
-    fn delete(&self, run: &RunId) -> Result<()> {
-        self.inner.delete(run)
-    }
-
-    fn compact(&self) -> Result<()> {
-        self.inner.compact()
-    }
-
-    fn verify(&self) -> Result<Vec<String>> {
-        self.inner.verify()
-    }
+    })
 }
