@@ -7,6 +7,7 @@ use serde_json::Value;
 use windlass_engine::{Actions, Compiled, Lifecycle, Request, Runtime, Words};
 use windlass_fleet::Reach;
 use windlass_flow::{Flow, Prompts};
+use windlass_llm::Proxies;
 use windlass_store::Store;
 
 use crate::app::App;
@@ -26,9 +27,10 @@ fn words(prompts: &Prompts) -> Result<Arc<Words>, Error> {
 /// What there is to know of language models: the project's configuration, and where the user's services are. Their
 /// keys are secrets of the runs that need them.
 fn prompts(app: &App) -> Result<Prompts, Error> {
+    let proxies = Proxies::read(|name| app.env.get(name).cloned());
     let env = |name: &str| Some((name.to_owned(), app.env.get(name)?.clone()));
     let env = ["ANTHROPIC_BASE_URL", "OPENAI_BASE_URL"].into_iter().filter_map(env).collect();
-    Ok(Prompts { project: project::source(app)?, env })
+    Ok(Prompts { project: project::source(app)?, env, proxies })
 }
 
 /// Everything that this program can do, over a store.

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use windlass_engine::{Action, Actions, StepCompiler, Words};
+use windlass_llm::Proxies;
 use windlass_model::Source;
 
 pub use deed::{Context, Deed, From, Tool};
@@ -40,6 +41,8 @@ pub struct Prompts {
     pub project: Option<Arc<Source>>,
     /// The variables of the environment that say where services are: `ANTHROPIC_BASE_URL`, `OPENAI_BASE_URL`.
     pub env: BTreeMap<String, String>,
+    /// Which requests go through a proxy.
+    pub proxies: Proxies,
 }
 
 impl Prompts {
@@ -50,6 +53,6 @@ impl Prompts {
 
     /// What does such steps. Tools are done by those of `actions`.
     pub fn action(&self, actions: Actions) -> Arc<dyn Action> {
-        Arc::new(action::Prompt::new(actions))
+        Arc::new(action::Prompt::new(actions, self.proxies.clone()))
     }
 }

@@ -73,3 +73,17 @@ fn a_service_that_is_not_there_fails_the_step_by_name() {
     assert!(error.contains("WL06"), "{error}");
     assert_eq!(env.state()["usage"]["tokens"], 0, "what was never reached took nothing");
 }
+
+#[test]
+fn the_users_proxy_is_asked_for_models_too() {
+    let (proxy, heard) = serve("by way of a proxy");
+    let document = format!("workflow: far\n{MODELS}tasks:\n  - {{ id: a, prompt: hi, model: tiny }}\n");
+    let env = with(&document)
+        .var("OPENAI_API_KEY", KEY)
+        .var("OPENAI_BASE_URL", "http://models.invalid/v1")
+        .var("http_proxy", proxy.trim_end_matches("/v1"));
+    env.run(["run", "w.yaml"]).success();
+    assert_eq!(env.state()["tasks"]["a"]["output"], "by way of a proxy");
+    let heads = heads(&heard);
+    assert!(heads[0].starts_with("POST http://models.invalid/v1/chat/completions "), "{heads:?}");
+}

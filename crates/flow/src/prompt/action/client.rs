@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use windlass_engine::StepContext;
 use windlass_llm::{
     Anthropic, Attempt, Chat, Client, Error, Input, Key, Kind as Failed, Limiter, Limits, Output, Patience,
-    Program, Progress, Quirks, Reply, Request, Responses, Retry, Service, Tokens,
+    Program, Progress, Proxies, Quirks, Reply, Request, Responses, Retry, Service, Tokens,
 };
 use windlass_model::BlobId;
 
@@ -66,8 +66,10 @@ fn noted(attempt: &Attempt) -> Option<Value> {
 }
 
 /// All that are in use.
-#[derive(Default)]
-pub(super) struct Clients(Mutex<BTreeMap<(String, BlobId), Line>>);
+pub(super) struct Clients {
+    proxies: Proxies,
+    lines: Mutex<BTreeMap<(String, BlobId), Line>>,
+}
 
 /// A service with its limits. A program is started for each request, with the marks of its step.
 struct Line {
@@ -76,13 +78,17 @@ struct Line {
 }
 
 impl Clients {
+    pub(super) fn new(proxies: Proxies) -> Self {
+        Self { proxies, lines: Mutex::default() }
+    }
+
     /// The one for a provider and a key.
     pub(super) fn of(&self, provider: &Provider, key: Option<&str>, step: &StepContext) -> Client {
         let said = serde_json::to_string(provider).unwrap_or_default();
         let name = (said, BlobId::of(key.unwrap_or_default().as_bytes()));
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let line = all.entry(name).or_insert_with(|| Line {
-            service: service(provider, key),
+            service: service(provider, key, &self.proxies),
             limiter: Arc::new(Limiter::new(Limits {
                 requests_per_minute: provider.rpm,
                 tokens_per_minute: provider.tpm,
@@ -96,7 +102,11 @@ impl Clients {
     }
 }
 
-fn service(provider: &Provider, key: Option<&str>) -> Option<Arc<dyn windlass_llm::Provider>> {
+fn service(
+    provider: &Provider,
+    key: Option<&str>,
+    proxies: &Proxies,
+) -> Option<Arc<dyn windlass_llm::Provider>> {
     let own = match provider.kind {
         Kind::Anthropic => ANTHROPIC,
         Kind::OpenAi | Kind::OpenAiResponses => OPENAI,
@@ -104,6 +114,7 @@ fn service(provider: &Provider, key: Option<&str>) -> Option<Arc<dyn windlass_ll
     };
     let base = provider.base_url.as_deref().unwrap_or(own);
     let mut service = Service::new(&provider.name, base, key.map(Key::new));
+    service.proxies = proxies.clone();
     if let Some(ms) = provider.timeout_ms {
         service.silence = Duration::from_millis(ms);
     }

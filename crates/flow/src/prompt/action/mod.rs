@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use windlass_engine::{Action, ActionFuture, Actions, Call, Estimate, Output, StepContext};
-use windlass_llm::tokens::Estimators;
+use windlass_llm::{Proxies, tokens::Estimators};
 use windlass_model::{Code, Failure};
 
 use super::{Deed, PROMPT};
@@ -35,12 +35,12 @@ struct Shared {
 }
 
 impl Prompt {
-    pub(super) fn new(tools: Actions) -> Self {
+    pub(super) fn new(tools: Actions, proxies: Proxies) -> Self {
         Self(Arc::new(Shared {
             tools,
             estimators: Estimators::default(),
             counts: Estimators::default(),
-            clients: Clients::default(),
+            clients: Clients::new(proxies),
         }))
     }
 }
