@@ -99,8 +99,13 @@ fn cargo(root: &Path, folder: &Path, target: &str, flags: &[&str], offline: bool
     let flags = [&["-Ctarget-feature=+crt-static"], flags].concat();
     command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     if var("PROFILE") == "debug" {
-        // A build for trying things out is to be quick; only its size differs.
-        command.envs([("CARGO_PROFILE_GATE_LTO", "off"), ("CARGO_PROFILE_GATE_CODEGEN_UNITS", "16")]);
+        // A build for trying things out is to be quick, and quicker when it is made again; it is larger and slower.
+        command.envs([
+            ("CARGO_PROFILE_GATE_LTO", "off"),
+            ("CARGO_PROFILE_GATE_CODEGEN_UNITS", "64"),
+            ("CARGO_PROFILE_GATE_OPT_LEVEL", "1"),
+            ("CARGO_PROFILE_GATE_INCREMENTAL", "true"),
+        ]);
     }
     let output = command.output().unwrap_or_else(|error| panic!("cannot start cargo: {error}"));
     if !output.status.success() {

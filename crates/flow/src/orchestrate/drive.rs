@@ -236,6 +236,7 @@ impl<'a> Drive<'a> {
             let _ = tell.send((at, asked.unwrap_or_else(panicked)));
         };
         if let Err(why) = self.flow.parts.pool.start(Box::new(work)) {
+            // It is we who listen, and still do.
             let _ = self.tell.send((at, Err(Fault::new(why))));
         }
         self.running.insert(at, Running { prepared, deadline });
