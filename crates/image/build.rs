@@ -13,9 +13,14 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
-/// How the program is made small: functions that are the same become one, and the list of places to relocate is
-/// packed. Not every linker can do the first, nor every C library the second; the program is built without, then.
-const LEAN: [&str; 2] = ["-Clink-arg=-Wl,--icf=all", "-Clink-arg=-Wl,-z,pack-relative-relocs"];
+/// How the program is made small: functions that are the same become one, the list of places to relocate is packed,
+/// and the tables go by which a panic would unwind, since it does not (`lean.ld`). Not every linker can do the
+/// first, nor every C library the second; the program is built without, then.
+fn lean(here: &Path) -> [String; 5] {
+    let script = here.join("lean.ld").display().to_string();
+    let words = ["-Wl,--icf=all", "-Wl,-z,pack-relative-relocs", "-Wl,--no-eh-frame-hdr", "-T", &script];
+    words.map(|word| format!("-Clink-arg={word}"))
+}
 
 /// What the cargo outside sets for its own build, and must not mean this one.
 const FOREIGN: [&str; 12] = [
@@ -36,14 +41,23 @@ const FOREIGN: [&str; 12] = [
 fn main() {
     let here = PathBuf::from(var("CARGO_MANIFEST_DIR"));
     let root = here.join("../..");
-    for watched in ["crates/gate/src", "crates/gate/Cargo.toml", "Cargo.lock", "Cargo.toml"] {
+    for watched in [
+        "crates/gate/src",
+        "crates/gate/Cargo.toml",
+        "crates/http/src",
+        "crates/http/Cargo.toml",
+        "Cargo.lock",
+        "Cargo.toml",
+    ] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
-    println!("cargo::rerun-if-changed=build.rs");
+    for own in ["build.rs", "lean.ld"] {
+        println!("cargo::rerun-if-changed={own}");
+    }
     let out = PathBuf::from(var("OUT_DIR"));
     let arch = var("CARGO_CFG_TARGET_ARCH");
     let image = if var("CARGO_CFG_TARGET_OS") == "linux" {
-        let built = build(&root, &out, &format!("{arch}-unknown-linux-gnu"));
+        let built = build(&root, &out, &format!("{arch}-unknown-linux-gnu"), &lean(&here));
         fs::read(&built).unwrap_or_else(|error| panic!("cannot read {}: {error}", built.display()))
     } else {
         // Elsewhere gates come from a folder; the program says so where one is missing.
@@ -61,11 +75,11 @@ fn main() {
 
 /// Runs the inner cargo and says where the program is. What it needs was fetched for the build outside; only
 /// where that is not so (this crate built by itself) it goes out.
-fn build(root: &Path, out: &Path, target: &str) -> PathBuf {
+fn build(root: &Path, out: &Path, target: &str, lean: &[String]) -> PathBuf {
     let folder = out.join("target");
     let made = folder.join(target).join("gate").join("windlass-gate");
-    let lean = [(&LEAN[..], true), (&LEAN[..], false)];
-    let tries = lean.into_iter().chain([(&[][..], true), (&[][..], false)]);
+    let tries =
+        [lean, &lean[1..], &lean[2..], &[]].into_iter().flat_map(|flags| [(flags, true), (flags, false)]);
     let built =
         tries.into_iter().any(|(flags, offline)| cargo(root, &folder, target, flags, offline) && runs(&made));
     assert!(built, "the gate for {target} could not be built; what cargo said is above");
@@ -78,7 +92,7 @@ fn runs(program: &Path) -> bool {
     foreign || Command::new(program).arg("--version").output().is_ok_and(|said| said.status.success())
 }
 
-fn cargo(root: &Path, folder: &Path, target: &str, flags: &[&str], offline: bool) -> bool {
+fn cargo(root: &Path, folder: &Path, target: &str, flags: &[String], offline: bool) -> bool {
     let mut command = Command::new(var("CARGO"));
     command
         .current_dir(root)
@@ -96,7 +110,7 @@ fn cargo(root: &Path, folder: &Path, target: &str, flags: &[&str], offline: bool
             command.env_remove(&name);
         }
     }
-    let flags = [&["-Ctarget-feature=+crt-static"], flags].concat();
+    let flags = [&["-Ctarget-feature=+crt-static".to_owned()], flags].concat();
     command.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     if var("PROFILE") == "debug" {
         // A build for trying things out is to be quick, and quicker when it is made again; it is larger and slower.

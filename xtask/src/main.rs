@@ -6,6 +6,7 @@ mod bench;
 mod cargo;
 mod dist;
 mod fuzz;
+mod gate;
 mod needs;
 mod oracles;
 mod rig;
@@ -21,7 +22,8 @@ Usage: cargo xtask <CHORE>
 
 Chores:
   test [ARGS]     install what the tests need where it is missing, then run all tests, doc tests included;
-                  ARGS go to `cargo test`; with root, tests on test hosts are among them
+                  ARGS go to `cargo test`; with root, tests on test hosts are among them; without ARGS, the gate
+                  is built as for a release, too, and weighed
   oracles         only the tests that compare with the official clients of language models and with a mock of others
   live [ARGS]     ask real services of language models one small thing each, with the keys of the environment,
                   for five cents at most; ARGS go to `cargo test`

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::cargo::{cargo, go};
-use crate::{Chore, needs, oracles, rig};
+use crate::{Chore, gate, needs, oracles, rig};
 
 /// Installs what the tests need and passes them. A run without a single test is a failure: it shows nothing.
 pub(crate) fn all(args: &[&str]) -> Chore {
@@ -28,12 +28,13 @@ pub(crate) fn all(args: &[&str]) -> Chore {
     if let Err(why) = oracles {
         eprintln!("xtask: TESTS WITH THE OFFICIAL CLIENTS OF LANGUAGE MODELS WERE NOT RUN: {why}");
     }
+    let weighed = if args.is_empty() { gate::weigh() } else { Ok(()) };
     let passed = passed?;
     if passed == 0 {
         return Err("no test ran".into());
     }
     println!("xtask: {passed} tests passed in {} s", begun.elapsed().as_secs());
-    Ok(())
+    weighed
 }
 
 /// Runs the checks of the repository itself.

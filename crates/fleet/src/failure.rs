@@ -30,8 +30,13 @@ pub(crate) fn late() -> Failure {
 pub(crate) fn broken(panic: &(dyn Any + Send)) -> Failure {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-    Failure::new(Code::ActionPanicked, format!("internal error: {text}"))
-        .hint("this is a mistake of the program: please report it")
+    panicked(text)
+}
+
+/// A bug in a module, told of by whoever ran it.
+pub(crate) fn panicked(text: &str) -> Failure {
+    let text = format!("the module broke, and it is not known what it had done by then: {text}");
+    Failure::new(Code::ActionPanicked, text).hint("this is a mistake of the program: please report it")
 }
 
 /// A template or an expression that could not be evaluated. It would go no better another time: what it is

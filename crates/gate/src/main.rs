@@ -1,8 +1,9 @@
 //! The gate as a program: `windlass-gate serve HASH FOLDER` speaks the protocol on its input and output.
 //!
-//! It is built as one static file without an async runtime (`crates/image`). A panic, which is a bug, ends it with
-//! a word on the error output: what can unwind is a tenth larger, and every host would have to take that. The
-//! guard ends its children then, and the controller takes what was under way as in doubt.
+//! It is built as one static file without an async runtime (`crates/image`). A panic, which is a bug, cannot unwind:
+//! what can is a fifth larger, and every host would have to take that. One in a module is told as what came of it,
+//! and its thread ends there. Any other ends the gate with a word on the error output: the guard ends its children
+//! then, and the controller takes what was under way as in doubt.
 
 use std::{
     env,
@@ -53,9 +54,18 @@ fn serve_here(hash: &str, cwd: PathBuf) -> io::Result<()> {
     serve::serve(input, output, options).map_err(io::Error::other)
 }
 
-/// Says what happened, and ends without the image of memory that an abort may leave: secrets would be in it.
+/// Tells of a panic in a module, and never comes back from it. After another it ends without the image of memory
+/// that an abort may leave: secrets would be in it.
 fn panicked(info: &std::panic::PanicHookInfo<'_>) {
-    let _ = writeln!(io::stderr(), "windlass-gate: internal error: {}", info.to_string().replace('\n', " "));
+    let message = info.payload_as_str().unwrap_or("no message");
+    let place = info.location().map(|place| format!(" ({place})")).unwrap_or_default();
+    let text = format!("{message}{place}").replace('\n', " ");
+    if serve::broken(&text) {
+        loop {
+            std::thread::park();
+        }
+    }
+    let _ = writeln!(io::stderr(), "windlass-gate: internal error: {text}");
     std::process::exit(101);
 }
 

@@ -74,7 +74,7 @@ impl Reach {
         let role = way.role.as_ref().map(|role| (role.method, role.user.clone()));
         let slot = slot(&self.0.runners, (run.clone(), target.host.clone(), role));
         let mut runner = slot.lock().await;
-        if let Some(runner) = runner.as_ref().filter(|runner| runner.gate().error().is_none()) {
+        if let Some(runner) = runner.as_ref().filter(|runner| runner.gate().is_usable()) {
             return Ok(runner.clone());
         }
         let wanted = way.role.as_ref().map(endpoint::Role::wanted).transpose().map_err(Lost::Host)?;

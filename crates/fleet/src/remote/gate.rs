@@ -192,6 +192,13 @@ impl Gate {
         self.inner.shared.table().ended.clone()
     }
 
+    /// Whether requests may be sent: not after the end of the connection, nor after one that broke the gate, which
+    /// does what it has begun and nothing more.
+    pub fn is_usable(&self) -> bool {
+        let table = self.inner.shared.table();
+        table.ended.is_none() && !table.broken
+    }
+
     /// Runs a module. A caller that stops waiting cancels it.
     pub async fn run(&self, request: Request, listener: Option<Listener>) -> Result<Reply, Failure> {
         let mut batch = self.submit(vec![request], listener, None).await?;
@@ -392,7 +399,7 @@ impl Drop for Batch {
 pub(super) fn refused(fault: Fault) -> Failure {
     match windlass_gate::Error::try_from(fault) {
         Ok(error) => failure::error(error),
-        Err(Fault::Panicked { message }) => failure::broken(&message),
+        Err(Fault::Panicked { message }) => failure::panicked(&message),
         Err(Fault::UnknownModule { name }) => request::unknown(&name),
         Err(_) => failure::cancelled(),
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use windlass_gate::Progress;
-use windlass_gate::wire::{Body, Info};
+use windlass_gate::wire::{Body, Fault, Info};
 
 use super::{Error, Source};
 
@@ -68,6 +68,8 @@ pub(super) struct Table {
     pub(super) next_id: u64,
     pub(super) next_transfer: u32,
     pub(super) ended: Option<Error>,
+    /// A module of the gate broke: what it held is held for good.
+    pub(super) broken: bool,
 }
 
 /// A content on its way.
@@ -109,6 +111,7 @@ impl Table {
     /// A request has its answer.
     pub(super) fn done(&mut self, id: u64, body: Body) -> Result<(), Error> {
         let pending = self.requests.remove(&id).ok_or_else(|| stray("a result", id))?;
+        self.broken |= matches!(body, Body::Error(Fault::Panicked { .. }));
         match (&pending.kind, &body) {
             (Kind::Transfer { transfer, .. }, _) => drop(self.incoming.remove(transfer)),
             (Kind::Module { .. }, Body::File { .. }) => {

@@ -6,10 +6,12 @@
 //! * Contents that requests stand on lie in a private folder (`spool`) and are laid out for modules (`stage`).
 //! * How things were before a module, and putting them back, goes over the same connection (`keep`).
 //! * A second process ends what is left if the gate itself is killed (`guard`).
+//! * A panic in a module is told as what came of it (`broken`).
 //!
 //! It ends with its input: what runs is cancelled, children are ended, the folder is removed.
 
 mod batch;
+mod broken;
 mod guard;
 mod info;
 mod keep;
@@ -28,6 +30,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+pub use broken::broken;
 pub use guard::guard;
 
 /// How a gate was started.

@@ -56,6 +56,12 @@ impl Pool {
         true
     }
 
+    /// The thread that calls this will never come back for another job.
+    pub(super) fn leave(&self) {
+        lock(&self.inner.state).threads -= 1;
+        self.inner.changed.notify_all();
+    }
+
     /// Takes no more jobs, forgets those that have not begun, and waits for the others, at most this long.
     pub(super) fn close(&self, limit: Duration) {
         let end = Instant::now() + limit;

@@ -15,8 +15,8 @@ use rustix::{
 };
 
 use super::{
-    Ended, Options, batch, guard::Guard, info, lock, out::Outbox, pool::Pool, run, send, send::Windows,
-    spool::Spool,
+    Ended, Options, batch, broken, guard::Guard, info, lock, out::Outbox, pool::Pool, run, send,
+    send::Windows, spool::Spool,
 };
 use crate::{
     Cancel, Forecast,
@@ -190,8 +190,9 @@ impl Session {
         if let Err(message) = self.register(&ids, &cancel) {
             return self.refuse(first, message);
         }
-        let session = self.clone();
-        if self.pool.submit(move || work(&session, &cancel)) {
+        let (session, own) = (self.clone(), ids.clone());
+        let work = move || broken::tracked(session.clone(), own, || work(&session, &cancel));
+        if self.pool.submit(work) {
             return Ok(Next::On);
         }
         self.forget(&ids);
@@ -228,6 +229,16 @@ impl Session {
     pub(super) fn finish(&self, ids: &[u64], id: u64, body: Body) {
         self.forget(ids);
         self.out.send(run::frame(id, body));
+    }
+
+    /// Whether a request has no answer yet.
+    pub(super) fn is_running(&self, id: u64) -> bool {
+        lock(&self.running).contains_key(&id)
+    }
+
+    /// The thread that calls this does no more requests, and is not waited for.
+    pub(super) fn abandon(&self) {
+        self.pool.leave();
     }
 
     fn forget(&self, ids: &[u64]) {

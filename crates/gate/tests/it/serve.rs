@@ -315,3 +315,34 @@ fn the_program_ends_with_its_input_and_leaves_no_process() {
     assert_eq!(peer.answer(), Answer::Bye);
     assert!(child.wait().unwrap().success());
 }
+
+/// A module that has done its work and then breaks, as a mistake of the program would break it.
+fn breaking(id: u64, command: &str) -> Task {
+    let mut task = task(id, "shell", json!(command));
+    task.env.insert("WINDLASS_GATE_FAULT".into(), "panic".into());
+    task
+}
+
+#[test]
+fn a_module_that_breaks_is_told_of_and_takes_nothing_else_with_it() {
+    let dir = TempDir::new().unwrap();
+    let (mut peer, mut child) = Peer::program(dir.path());
+    peer.module(1, "shell", json!("until test -e go; do sleep 0.02; done; echo on"));
+    assert_eq!(peer.answer(), Answer::Started { id: 1 });
+    let tail = task(13, "shell", json!("touch never"));
+    let modules = vec![task(11, "ping", json!({})), breaking(12, "touch done"), tail];
+    peer.send(&Order::Batch { id: 10, modules });
+    assert_eq!(peer.reply().0, 11);
+    let (12, Fault::Panicked { message }) = peer.fault() else { panic!("another fault") };
+    assert!(message.contains("WINDLASS_GATE_FAULT says so (") && message.contains(".rs:"), "{message}");
+    assert_eq!(peer.fault(), (13, Fault::NotStarted));
+    assert!(dir.path().join("done").exists() && !dir.path().join("never").exists());
+    // Its ids are free, and what was under way goes on.
+    peer.module(12, "ping", json!({}));
+    assert_eq!(peer.reply().0, 12);
+    fs::write(dir.path().join("go"), "").unwrap();
+    assert_eq!(peer.reply().1["stdout"], "on");
+    peer.send(&Order::Shutdown);
+    assert_eq!(peer.answer(), Answer::Bye);
+    assert!(child.wait().unwrap().success());
+}

@@ -119,3 +119,40 @@ fn whatever_breaks_on_a_host_is_its_own_and_a_resume_finishes() {
         assert_eq!(host.exec(OURS).stdout(), "", "on {}", host.name());
     }
 }
+
+const BROKEN: &str = r#"
+workflow: broken
+tasks:
+  - id: slow
+    hosts: all
+    command: "sh -c 'touch /run/b.here; while [ ! -e /run/b.go ]; do sleep 0.1; done; printf slow >/run/b.slow'"
+  - id: breaks
+    hosts: all
+    steps:
+      - wait_for: { path: /run/b.here, timeout: 60 }
+      - id: broken
+        copy: { content: done, dest: /run/b.done }
+        environment: { WINDLASS_GATE_FAULT: panic }
+        ignore_errors: true
+        register: said
+      - copy: { content: "{{ said.failed }}", dest: /run/b.next }
+      - file: { path: /run/b.go, state: touch }
+"#;
+
+/// A mistake of ours in a module is that step's failure, and nobody else's.
+#[test]
+fn a_module_that_breaks_fails_its_step_alone_and_the_host_goes_on() {
+    let Some(rig) = Rig::for_test(2) else { return };
+    let env = with(BROKEN);
+    env.file("rig.ini", rig.inventory());
+    let ran = env.call(["run", "w.yaml", "-i", "rig.ini"]).limit(BOUND).run();
+    let said = ran.success().stdout().to_owned() + &ran.stderr();
+    for host in rig.hosts() {
+        let why = "the module broke, and it is not known what it had done by then: WINDLASS_GATE_FAULT says so";
+        assert!(said.contains(why), "{said}");
+        // What it had done, what came after it, and what went on beside it in the gate that broke.
+        assert_eq!(host.exec("cat /run/b.done /run/b.next /run/b.slow").stdout(), "doneTrueslow");
+        host.exec(&format!("! pgrep -f '{GATE}' || sleep 5; ! pgrep -f '{GATE}'")).success();
+    }
+    env.run(["gate", "clean", "-i", "rig.ini"]).success();
+}
