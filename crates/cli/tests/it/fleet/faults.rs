@@ -148,7 +148,8 @@ fn a_module_that_breaks_fails_its_step_alone_and_the_host_goes_on() {
     let ran = env.call(["run", "w.yaml", "-i", "rig.ini"]).limit(BOUND).run();
     let said = ran.success().stdout().to_owned() + &ran.stderr();
     for host in rig.hosts() {
-        let why = "the module broke, and it is not known what it had done by then: WINDLASS_GATE_FAULT says so";
+        let why =
+            "the module broke, and it is not known what it had done by then: WINDLASS_GATE_FAULT says so";
         assert!(said.contains(why), "{said}");
         // What it had done, what came after it, and what went on beside it in the gate that broke.
         assert_eq!(host.exec("cat /run/b.done /run/b.next /run/b.slow").stdout(), "doneTrueslow");
