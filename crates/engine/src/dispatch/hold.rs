@@ -133,6 +133,10 @@ impl Dispatcher {
         let first = refused[0].1.clone();
         for part in refused.chunk_by(|(a, _), (b, _)| a.task == b.task) {
             let task = part[0].0.task;
+            if self.state.tasks[task as usize].end.is_some() {
+                // The refusal of one before ended its stage.
+                continue;
+            }
             let hosts = self.plan.hosts_of(&self.plan.tasks[task as usize]).len() as u32;
             let pending = |run: &StepRun| run.phase == Phase::Pending;
             if (0..hosts).all(|host| self.state.steps_on(task, host).iter().all(pending)) {

@@ -52,7 +52,7 @@ impl Dispatcher {
             result => result,
         };
         if self.judge(key, done.at, result) {
-            self.wake(key);
+            self.go_on(key);
         }
     }
 
@@ -81,7 +81,7 @@ impl Dispatcher {
         let detail = Detail { error: Some(error), usage, ..Detail::default() };
         let outcome = Outcome { status, duration_ms: 0, detail: Some(Arc::new(detail)) };
         self.finish(key, outcome);
-        self.wake(key);
+        self.go_on(key);
     }
 
     pub(super) fn timed_out(&mut self, key: StrandKey, at: At) -> Failure {

@@ -384,6 +384,13 @@ impl Dispatcher {
         }
     }
 
+    /// Lets a strand go on that has ended something, unless the pause of its loop comes first.
+    fn go_on(&mut self, key: StrandKey) {
+        if self.strands.get(&key).is_some_and(|strand| strand.doing != Doing::Sleeping) {
+            self.wake(key);
+        }
+    }
+
     /// Puts a strand into the queue of those that could go on.
     fn queue(&mut self, key: StrandKey) {
         self.ready.push(key, self.lane(key));

@@ -1,13 +1,16 @@
 //! The dispatcher under a deterministic simulator: virtual time, scripted actions, faults and signals, by seed.
 
+mod cases;
+mod plans;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
+use plans::{Dice, plan};
+use serde_json::json;
 use windlass_model::{
-    At, Block, Budget, Code, Cost, Draft, Event, Failure, Fragment, Inventory, Known, Loop, Money, OnDoubt,
-    Phase, Plan, Record, Retry, RetryOn, Rollout, Rounds, RunState, RunStatus, Scope, Stage, StageName,
-    Status, Step, StepId, Strategy, TaskDraft, TaskId, Until, Usage, Verdict,
+    At, Code, Cost, Event, Failure, Fragment, Money, Phase, Plan, Record, RunState, RunStatus, Scope, Status,
+    Usage, Verdict,
 };
 
 use super::{Ask, Config, Deed, Dispatcher, Finished, Input, Order, Stop, Timer};
@@ -49,152 +52,6 @@ struct Running {
     deed: Deed,
     /// The steps that were handed over with it, and of which nothing was told.
     then: VecDeque<At>,
-}
-
-/// Random numbers by seed.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n.max(1)
-    }
-
-    fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
-
-fn step(dice: &mut Dice, n: u64) -> Step {
-    let action = match dice.below(10) {
-        0 => "approve",
-        1..=3 => "noop",
-        _ => "scripted",
-    };
-    let input = match dice.chance(20) {
-        true => json!({ "prompt": "?", "cost": 1 + dice.below(20) }),
-        false => json!({ "prompt": "?" }),
-    };
-    Step::new(StepId::new(format!("s{n}")).unwrap(), action, input).with(|more| {
-        more.ignore_errors = dice.chance(10);
-        if dice.chance(10) {
-            more.when = vec![if dice.chance(50) { "1 == 2".into() } else { "1 == 1".into() }];
-        }
-        if dice.chance(15) {
-            let items: Vec<Json> = (0..dice.below(4)).map(Json::from).collect();
-            more.repeat = Some(Loop {
-                over: json!(items),
-                item: "item".into(),
-                index: None,
-                label: None,
-                pause_ms: dice.below(3),
-            });
-        }
-        if dice.chance(15) {
-            more.retry =
-                Some(Retry { max_attempts: 3, initial_delay_ms: 5, on: RetryOn::Any, ..Retry::default() });
-        }
-        if dice.chance(5) {
-            more.until =
-                Some(Until { conditions: vec!["ready | default(false)".into()], retries: 2, delay_ms: 3 });
-        }
-        if dice.chance(10) {
-            more.on_doubt = OnDoubt::Hold;
-        }
-        more.run_once = dice.chance(10);
-        more.register = dice.chance(30).then(|| "seen".into());
-    })
-}
-
-fn plan(dice: &mut Dice) -> Plan {
-    let mut draft = Draft::new("sim", "workflow/dag");
-    draft.policy.strategy = if dice.chance(30) { Strategy::Batched } else { Strategy::Eager };
-    draft.policy.fail_fast = dice.chance(30).then_some(true);
-    draft.policy.timeout_ms = dice.chance(5).then(|| 20 + dice.below(500));
-    draft.policy.budget =
-        dice.chance(40).then(|| Budget { cost: Some(money(10 + dice.below(80) as i64).cost), tokens: None });
-    for n in 0..dice.below(3) {
-        let mut policy =
-            windlass_model::Policy { max_parallelism: Some(1 + dice.below(2) as u32), ..Default::default() };
-        policy.fail_fast = dice.chance(40).then_some(true);
-        let repeat = dice.chance(40).then(|| rounds(dice));
-        policy.transaction = dice.chance(30) && repeat.is_none();
-        draft.stages.push(Stage {
-            repeat,
-            name: StageName::new(format!("stage{n}")).unwrap(),
-            vars: Default::default(),
-            policy,
-        });
-    }
-    let stages = draft.stages.len() as u64;
-    for n in 0..1 + dice.below(12) {
-        let mut task = TaskDraft::new(TaskId::new(format!("t{n}")).unwrap());
-        for need in 0..n {
-            if dice.chance(25) {
-                task = task.needs(TaskId::new(format!("t{need}")).unwrap());
-            }
-        }
-        let steps = 1 + dice.below(5);
-        for s in 0..steps {
-            task = task.step(step(dice, s));
-        }
-        for c in 0..dice.below(3) {
-            task.cleanup.push(Step::new(StepId::new(format!("c{c}")).unwrap(), "scripted", Json::Null));
-        }
-        if steps >= 3 && dice.chance(50) {
-            let marks: Vec<u32> = match dice.below(3) {
-                0 => vec![0, 1, 2, 3],
-                1 => vec![0, 1, 1, steps as u32],
-                _ => vec![1, 2, steps as u32, steps as u32],
-            };
-            task.blocks.push(Block { start: marks[0], rescue: marks[1], always: marks[2], end: marks[3] });
-        }
-        if stages > 0 && dice.chance(50) {
-            task.stage = Some(draft.stages[dice.below(stages) as usize].name.clone());
-        }
-        if dice.chance(40) {
-            let hosts = 1 + dice.below(6);
-            task.hosts = (0..hosts).map(|n| format!("h{n}").into()).collect();
-            task.more.rollout = rollout(dice);
-        }
-        if dice.chance(10) {
-            task.more.when = vec!["false".into()];
-        }
-        let repeated = |stage: &Stage| Some(&stage.name) == task.stage.as_ref() && stage.repeat.is_some();
-        task.more.policy.transaction = dice.chance(25) && !draft.stages.iter().any(repeated);
-        task.more.outputs = if dice.chance(30) {
-            [("score".into(), json!("{{ n | default(1) }}"))].into()
-        } else {
-            Default::default()
-        };
-        if dice.chance(5) {
-            task.more.policy.timeout_ms = Some(10 + dice.below(50));
-        }
-        draft.tasks.push(task);
-    }
-    let known = |n| (format!("h{n}").into(), Known { local: n % 2 == 0, ..Known::default() });
-    draft.inventory = Inventory::new((0..6).map(known).collect(), Default::default());
-    draft.finish().unwrap()
-}
-
-/// A stage that is repeated, now and then past its last round.
-fn rounds(dice: &mut Dice) -> Rounds {
-    let until = match dice.below(4) {
-        0 => "false".to_owned(),
-        1 => "score | default(0) >= 2".to_owned(),
-        n => format!("round >= {n}"),
-    };
-    Rounds { until: vec![until], max_rounds: 1 + dice.below(3) as u32 }
-}
-
-fn rollout(dice: &mut Dice) -> Rollout {
-    Rollout {
-        window: dice.chance(40).then(|| 1 + dice.below(3) as u32),
-        serial: if dice.chance(30) { vec![1, 2] } else { vec![] },
-        max_fail_percentage: dice.chance(40).then(|| dice.below(90) as u32),
-    }
 }
 
 fn dispatcher(
@@ -252,6 +109,8 @@ struct World {
     timers: Vec<(u64, Timer)>,
     /// Steps of bodies that succeeded while the run never failed.
     succeeded: BTreeSet<At>,
+    /// When the next item of each loop may begin at the earliest.
+    rests: BTreeMap<At, u64>,
     faults: u32,
     /// How often steps were handed over together.
     convoys: usize,
@@ -275,6 +134,7 @@ impl World {
         }
         for record in &records {
             self.watch(record);
+            self.watch_pause(record);
         }
         self.journal.extend(records);
         for order in orders {
@@ -286,8 +146,9 @@ impl World {
                     self.convoys += usize::from(!then.is_empty());
                     assert!(
                         !self.running.iter().any(|running| running.at == start.at),
-                        "{:?} runs twice at once",
-                        start.at
+                        "{:?} runs twice at once\n{}",
+                        start.at,
+                        self.tail(&[])
                     );
                     self.running.push(Running { at: start.at, cancelled: false, deed: start.deed, then });
                 }
@@ -427,6 +288,23 @@ impl World {
         }
     }
 
+    /// Between two items of a loop lies its pause.
+    fn watch_pause(&mut self, record: &Record) {
+        match &record.event {
+            Event::StepStarted { at, .. } => {
+                let rests = self.rests.get(&at.whole()).is_some_and(|end| record.time < *end);
+                assert!(!rests, "{at:?} did not wait for its pause\n{}", self.tail(&[]));
+            }
+            Event::StepFinished { at, .. } if at.item.is_some() => {
+                let step = &self.plan.tasks[at.task as usize].steps[at.step as usize];
+                let pause = step.more().repeat.as_ref().map_or(0, |repeat| repeat.pause_ms);
+                self.rests.insert(at.whole(), record.time + pause);
+            }
+            Event::StepFinished { at, .. } => drop(self.rests.remove(at)),
+            _ => {}
+        }
+    }
+
     /// What came of a step, and what it used: at most what it said, and at times more.
     fn paid(&mut self, at: At) -> Result<Output, Failure> {
         let step = &self.plan.tasks[at.task as usize].steps[at.step as usize];
@@ -519,6 +397,7 @@ impl World {
         self.probed = None;
         self.granted.clear();
         self.timers.clear();
+        self.rests.clear();
         self.succeeded.clear();
         let state = RunState::replay(self.plan.clone(), &self.journal).unwrap();
         for task in 0..self.plan.tasks.len() as u32 {
@@ -556,6 +435,7 @@ fn simulate(seed: u64) -> (RunStatus, usize, usize) {
         running: vec![],
         timers: vec![],
         succeeded: BTreeSet::new(),
+        rests: BTreeMap::new(),
         faults,
         convoys: 0,
         rounds: 0,
@@ -612,9 +492,12 @@ fn simulate(seed: u64) -> (RunStatus, usize, usize) {
     panic!("the run does not end");
 }
 
-/// How many seeds: enough for every build; `cargo xtask soak` asks for a million.
-fn seeds() -> u64 {
-    std::env::var("WINDLASS_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000)
+/// Which seeds: enough for every build; `cargo xtask soak` asks for a million. `WINDLASS_SEEDS` has their number,
+/// or the first and the last: `500001..600000`.
+fn seeds() -> std::ops::RangeInclusive<u64> {
+    let asked = std::env::var("WINDLASS_SEEDS").unwrap_or_default();
+    let (first, last) = asked.split_once("..").unwrap_or(("1", &asked));
+    first.parse().unwrap_or(1)..=last.parse().unwrap_or(10_000)
 }
 
 /// How seeds end, and how often steps were handed over together in them.
@@ -636,7 +519,7 @@ fn simulate_all(seeds: impl Iterator<Item = u64>) -> (BTreeMap<&'static str, u32
 #[test]
 fn every_seed_ends_and_loses_nothing() {
     let lanes = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mine = |lane: usize| (1..=seeds()).skip(lane).step_by(lanes);
+    let mine = |lane: usize| seeds().skip(lane).step_by(lanes);
     let (mut ends, mut convoys, mut rounds) = (BTreeMap::new(), 0, 0);
     std::thread::scope(|scope| {
         let all: Vec<_> = (0..lanes).map(|lane| scope.spawn(move || simulate_all(mine(lane)))).collect();

@@ -299,8 +299,7 @@ impl Dispatcher {
 
     /// Skips a task that will not run.
     pub(super) fn block(&mut self, task: u32, why: &str) {
-        if self.state.undoing.contains(&Scope::Task(task)) {
-            // It ends when it is taken back.
+        if self.ends_undone(task) {
             return;
         }
         let plan = self.plan.clone();

@@ -95,6 +95,11 @@ impl Dispatcher {
             // Its stage is the transaction.
             return false;
         }
+        if self.passes.iter().any(|pass| pass.scope == scope) {
+            // A driver that takes a run up may come to a scope in two ways: what a refused batch began to take
+            // back is among what is being taken back.
+            return true;
+        }
         let mut left = self.state.undoable(scope);
         let going = self.state.undoing.contains(&scope);
         if left.is_empty() && !going {
@@ -259,5 +264,12 @@ impl Dispatcher {
         for scope in stages {
             self.begin_undo(scope, None);
         }
+    }
+
+    /// Goes on with a task that an earlier driver was taking back, and that this one does not come to otherwise,
+    /// because the run ends first or something that it needs is lost. False where nobody is at it.
+    pub(super) fn ends_undone(&mut self, task: u32) -> bool {
+        let scope = Scope::Task(task);
+        self.state.undoing.contains(&scope) && self.begin_undo(scope, self.failure_of(task))
     }
 }

@@ -230,7 +230,7 @@ impl Dispatcher {
         let key = (at.task, at.host);
         self.strand(key).item = at.item;
         self.settle_doubt(key, at, verdict);
-        self.wake(key);
+        self.go_on(key);
     }
 
     pub(super) fn settle_doubt(&mut self, key: StrandKey, at: At, verdict: Verdict) {
@@ -250,7 +250,7 @@ impl Dispatcher {
         if strand.walk.cursor == at.step && matches!(strand.doing, Doing::Asking | Doing::Ready) {
             strand.item = at.item;
             self.settle_answer(key, approved, by, note);
-            self.wake(key);
+            self.go_on(key);
         }
     }
 

@@ -339,6 +339,37 @@ async fn loops_expand_into_items_and_sum_up() {
 }
 
 #[tokio::test]
+async fn a_loop_pauses_between_its_items_and_not_after_the_last() {
+    let looped = |pause_ms| {
+        let mut looped = task("looped", &[], json!({}));
+        looped.body[0] = looped.body[0].clone().with(|more| {
+            let over = json!([1, 2, 3]);
+            more.repeat =
+                Some(windlass_model::Loop { over, item: "item".into(), index: None, label: None, pause_ms });
+        });
+        looped
+    };
+    let recorder = Recorder::default();
+    let options = RunOptions { observers: vec![Box::new(recorder.clone())], ..RunOptions::default() };
+    let state = finish(runtime().0.start(plan(vec![looped(40)]), options).unwrap()).await;
+    assert_eq!(state.status, RunStatus::Completed);
+    let (mut began, mut ended) = (Vec::new(), Vec::new());
+    for record in recorder.0.lock().unwrap().iter() {
+        match &record.event {
+            windlass_model::Event::StepStarted { .. } => began.push(record.time),
+            windlass_model::Event::StepFinished { at, .. } if at.item.is_some() => ended.push(record.time),
+            _ => {}
+        }
+    }
+    assert_eq!((began.len(), ended.len()), (3, 3));
+    assert!((0..2).all(|n| began[n + 1] >= ended[n] + 40), "{began:?} after {ended:?}");
+    // A pause of an hour after the only item would be waited for.
+    let mut once = looped(3_600_000);
+    once.body[0].more.as_mut().unwrap().repeat.as_mut().unwrap().over = json!([1]);
+    assert_eq!(run(plan(vec![once])).await.0.status, RunStatus::Completed);
+}
+
+#[tokio::test]
 async fn a_rescue_saves_a_task_and_cleanup_always_runs() {
     let step = |id: &str, input: Value| Step::new(StepId::new(id).unwrap(), "probe", input);
     let mut draft = TaskDraft::new(TaskId::new("t").unwrap())
