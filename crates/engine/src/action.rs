@@ -298,6 +298,8 @@ pub struct Output {
     pub failed: bool,
     /// Whether the action itself saw that there was nothing to do.
     pub skipped: bool,
+    /// Whether nobody can know before a real run what it would do and tell (check mode).
+    pub unknown: bool,
     /// Whether the host could not be reached.
     pub unreachable: bool,
     /// The result: Ansible's fields for a module. `ansible_facts` in it become variables of the task.

@@ -133,8 +133,8 @@ impl TaskResults {
     }
 
     /// Keeps what came of a task.
-    pub(crate) fn put(&self, task: &str, result: &Json) {
-        self.done.write().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned(), from_json(result));
+    pub(crate) fn put(&self, task: &str, result: Value) {
+        self.done.write().unwrap_or_else(PoisonError::into_inner).insert(task.to_owned(), result);
     }
 }
 

@@ -9,6 +9,7 @@ use crate::args::invalid;
 use crate::meter::{MAX_DEPTH, charge, charge_nodes};
 use crate::ops::{Number, key, unfit};
 use crate::times;
+use crate::unforeseen::broken;
 
 /// `a == b`, metered.
 pub(crate) fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
@@ -21,6 +22,8 @@ fn equal_at(a: &Value, b: &Value, depth: usize) -> Result<bool, Error> {
         return Err(invalid("the value is nested too deeply"));
     }
     match (a.kind(), b.kind()) {
+        (ValueKind::Invalid, _) => Err(broken(a)),
+        (_, ValueKind::Invalid) => Err(broken(b)),
         (ValueKind::Map, ValueKind::Map) => {
             if a.len() != b.len() {
                 return Ok(false);

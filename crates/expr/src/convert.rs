@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::meter::{self, MAX_DEPTH, Metered};
 use crate::repr;
 use crate::times;
+use crate::unforeseen::{self, broken};
 
 /// A JSON value as a value for scopes.
 pub fn from_json(json: &serde_json::Value) -> Value {
@@ -35,6 +36,9 @@ pub fn to_json(value: &Value) -> Result<serde_json::Value, Error> {
     let _metered = Metered::start();
     json_of(value).map_err(|error| {
         let message = error.detail().unwrap_or("a value is undefined").to_owned();
+        if let Some(unforeseen) = unforeseen::told(&message) {
+            return unforeseen;
+        }
         let kind = if message == meter::TOO_MUCH { ErrorKind::Limit } else { ErrorKind::Value };
         Error::new(kind, message)
     })
@@ -60,6 +64,7 @@ fn nested(value: &Value, depth: usize) -> Result<serde_json::Value, Inner> {
     meter::charge_nodes(1)?;
     Ok(match value.kind() {
         ValueKind::Undefined => return Err(repr::undefined(value)),
+        ValueKind::Invalid => return Err(broken(value)),
         ValueKind::None => serde_json::Value::Null,
         ValueKind::Bool => serde_json::Value::Bool(value.is_true()),
         ValueKind::Number => number(value),

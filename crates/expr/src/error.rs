@@ -14,6 +14,8 @@ pub enum ErrorKind {
     Undefined,
     /// A value does not fit the operation: wrong type, bad argument, failed conversion.
     Value,
+    /// The value is not known before something has run that a check does not run.
+    Unforeseen,
     /// The evaluation would cost more time or memory than one expression may.
     Limit,
 }

@@ -8,6 +8,7 @@ use crate::meter::TOO_MUCH;
 use crate::nearest::nearest;
 use crate::refs::References;
 use crate::rewrite::Rewritten;
+use crate::unforeseen;
 
 /// What is said of an undefined value when the engine does not know where it came from.
 const NAMELESS: &str = "a value is undefined";
@@ -54,6 +55,9 @@ fn described(error: &Inner, scope: &Value) -> Error {
     }
     if detail.contains(TOO_MUCH) {
         return Error::limit(TOO_MUCH).hint("work on smaller values, or do it in a step of its own");
+    }
+    if let Some(unforeseen) = unforeseen::told(&detail) {
+        return unforeseen;
     }
     if let Some(name) = undefined_name(error.detail().unwrap_or_default()) {
         return undefined(name, scope);

@@ -10,6 +10,7 @@ use crate::convert::key_text;
 use crate::meter::{MAX_DEPTH, charge, charge_nodes};
 use crate::ops::type_name;
 use crate::repr;
+use crate::unforeseen::broken;
 
 /// How the text looks.
 pub(crate) struct Style {
@@ -57,6 +58,7 @@ fn nested(out: &mut String, value: &Value, style: &Style, depth: usize) -> Resul
                 nested(out, item, style, depth + 1)
             })?;
         }
+        ValueKind::Invalid => return Err(broken(value)),
         _ => return Err(invalid(format!("{} cannot be written as JSON", type_name(value)))),
     }
     Ok(())

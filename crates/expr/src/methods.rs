@@ -8,6 +8,7 @@ use crate::compare::equal;
 use crate::meter::charge;
 use crate::nearest::nearest;
 use crate::ops::type_name;
+use crate::unforeseen::sound;
 use crate::{repr, text};
 
 const OF_TEXT: &[&str] = &[
@@ -98,7 +99,7 @@ fn of_map(map: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
         }
         _ => {
             let (key, default): (&Value, Option<Value>) = from_args(args)?;
-            let found = map.get_item(key)?;
+            let found = sound(map.get_item(key)?)?;
             Ok(if found.is_undefined() { default.unwrap_or(Value::from(())) } else { found })
         }
     }

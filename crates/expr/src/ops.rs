@@ -7,6 +7,7 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 use crate::args::{invalid, items};
 use crate::compare::{compare, contains, equal, is_nested};
 use crate::meter::{MAX_DEPTH, charge, charge_nodes};
+use crate::unforeseen::{broken, sound};
 use crate::{percent, repr, times};
 
 /// How long a repeated or concatenated list may be.
@@ -282,7 +283,7 @@ fn get(value: &Value, key: &Value) -> Result<Value, Error> {
         charge(text.len())?;
     }
     self::key(key)?;
-    value.get_item(key)
+    sound(value.get_item(key)?)
 }
 
 /// A key of a map must be a plain value; a nested one would take unbounded time to compare.
@@ -313,6 +314,7 @@ fn touch_at(value: &Value, depth: usize) -> Result<(), Error> {
             value.try_iter()?.try_for_each(|item| touch_at(&item, depth + 1))
         }
         ValueKind::Map => value.try_iter()?.try_for_each(|key| touch_at(&value.get_item(&key)?, depth + 1)),
+        ValueKind::Invalid => Err(broken(value)),
         _ => Ok(()),
     }
 }

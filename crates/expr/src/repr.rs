@@ -6,6 +6,7 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
 
 use crate::meter::{self, MAX_DEPTH, charge};
+use crate::unforeseen::broken;
 
 /// The text of a value, as `str(value)` in Python: strings as they are, the rest as [`repr`].
 pub(crate) fn text(value: &Value) -> Result<String, Error> {
@@ -59,6 +60,7 @@ fn write_repr(out: &mut String, value: &Value, tuples: Tuples, depth: usize) -> 
     meter::charge_nodes(1)?;
     match value.kind() {
         ValueKind::Undefined => return Err(undefined(value)),
+        ValueKind::Invalid => return Err(broken(value)),
         ValueKind::None => out.push_str("None"),
         ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
         ValueKind::Number => write_number(out, value),

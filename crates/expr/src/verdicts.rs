@@ -9,6 +9,7 @@ use crate::filters::{Url, place};
 use crate::ops::as_float;
 use crate::outside::{Place, PlaceKind};
 use crate::patterns::{Flags, compiled};
+use crate::unforeseen::sound;
 use crate::{env::Known, version};
 
 pub(crate) fn add_to(env: &mut Environment<'static>) {
@@ -180,7 +181,7 @@ fn field(args: &Args<'_>, name: &str) -> Result<bool, Error> {
     if args.input().kind() != ValueKind::Map {
         return Err(args.error("needs the result of a step (what `register` names)"));
     }
-    Ok(args.input().get_attr(name)?.is_true())
+    Ok(sound(args.input().get_attr(name)?)?.is_true())
 }
 
 /// A loop changed something if any of its rounds did.

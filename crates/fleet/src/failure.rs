@@ -42,6 +42,9 @@ pub(crate) fn panicked(text: &str) -> Failure {
 /// A template or an expression that could not be evaluated. It would go no better another time: what it is
 /// evaluated over stays as it is.
 pub(crate) fn expression(code: Code, error: &windlass_expr::Error, what: &str) -> Failure {
+    if error.kind == windlass_expr::ErrorKind::Unforeseen {
+        return Failure::new(Code::Unforeseen, error.message.clone()).permanent();
+    }
     let failure = Failure::new(code, format!("{what}: {error}")).permanent();
     match &error.hint {
         Some(hint) => failure.hint(hint),

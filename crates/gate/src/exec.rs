@@ -97,7 +97,8 @@ fn decided(args: &Args, dir: &Path, cx: &Context<'_>) -> Option<Reply> {
     }
     cx.checks().then(|| {
         let certain = args.has("creates") || args.has("removes");
-        let reply = if certain { Reply::changed(true) } else { Reply { skipped: true, ..Reply::ok() } };
+        // That it would run is certain then; what it would write is not.
+        let reply = Reply { unknown: true, skipped: !certain, ..Reply::changed(certain) };
         empty(reply.msg("Command would have run if not in check mode")).with("rc", 0)
     })
 }

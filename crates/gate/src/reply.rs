@@ -15,6 +15,8 @@ pub struct Reply {
     pub failed: bool,
     /// Whether there was nothing to do, or nothing could be said (check mode).
     pub skipped: bool,
+    /// Whether a real run would answer something else, which nobody can know before it (check mode).
+    pub unknown: bool,
     /// One sentence for a person.
     pub msg: Option<String>,
     /// The fields that only this module has.
@@ -46,6 +48,11 @@ impl Reply {
         Self { skipped: true, msg: Some(msg.into()), ..Self::default() }
     }
 
+    /// A run of which nobody can know what it would do, and why.
+    pub fn unknown(msg: impl Into<String>) -> Self {
+        Self { unknown: true, ..Self::skipped(msg) }
+    }
+
     /// Adds a field.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(name.into(), value.into());
@@ -66,6 +73,9 @@ impl Reply {
         map.insert("failed".into(), self.failed.into());
         if self.skipped {
             map.insert("skipped".into(), true.into());
+        }
+        if self.unknown {
+            map.insert("unknown".into(), true.into());
         }
         if let Some(msg) = &self.msg {
             map.insert("msg".into(), msg.clone().into());

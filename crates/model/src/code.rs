@@ -209,6 +209,8 @@ codes! {
     CannotUndo = "WL0640",
     /// No host of the inventory has this name.
     NoHost = "WL0641",
+    /// A check cannot know what this would do.
+    Unforeseen = "WL0642",
     /// A repeated stage is not done after its last round.
     RoundsUsedUp = "WL0670",
     /// A provider of language models does not take the key, or the account has no money.

@@ -112,6 +112,9 @@ pub struct Detail {
     /// Whether it was skipped only because something else failed or ended: a resume opens it again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub blocked: bool,
+    /// Whether nobody can know what it would do and tell before it really runs (check mode).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
 }
 
 /// What came of one step on one host.
@@ -145,6 +148,13 @@ impl Outcome {
         Self { status: Status::Skipped, duration_ms: 0, detail: Some(Arc::new(detail)) }
     }
 
+    /// A step of which a check cannot know what it would do, and why.
+    pub fn unknown(reason: impl Into<String>) -> Self {
+        let result = serde_json::json!({ "unknown": true });
+        let detail = Detail { result, reason: Some(reason.into()), unknown: true, ..Detail::default() };
+        Self { status: Status::Skipped, duration_ms: 0, detail: Some(Arc::new(detail)) }
+    }
+
     /// A failure.
     pub fn failed(error: Failure) -> Self {
         let detail = Detail { error: Some(error), ..Detail::default() };
@@ -165,6 +175,13 @@ impl Outcome {
         self
     }
 
+    /// The same, of which nobody can know all before it really runs.
+    #[must_use]
+    pub fn but_unknown(mut self) -> Self {
+        Arc::make_mut(self.detail.get_or_insert_default()).unknown = true;
+        self
+    }
+
     /// The result, or null.
     pub fn result(&self) -> &Value {
         self.detail.as_ref().map_or(&Value::Null, |d| &d.result)
@@ -178,6 +195,11 @@ impl Outcome {
     /// Why it was skipped or let through.
     pub fn reason(&self) -> Option<&str> {
         self.detail.as_ref()?.reason.as_deref()
+    }
+
+    /// Whether nobody can know what it would do and tell before it really runs.
+    pub fn is_unknown(&self) -> bool {
+        self.detail.as_ref().is_some_and(|detail| detail.unknown)
     }
 
     /// What it used.

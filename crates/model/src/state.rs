@@ -56,6 +56,11 @@ impl StepRun {
     pub fn status(&self) -> Option<Status> {
         if let Phase::Done(status) = self.phase { Some(status) } else { None }
     }
+
+    /// Whether nobody can know what it would do and tell before it really runs.
+    pub fn is_unknown(&self) -> bool {
+        self.detail.as_ref().is_some_and(|detail| detail.unknown)
+    }
 }
 
 /// Where one task stands.

@@ -107,7 +107,7 @@ impl Board {
                 self.running.remove(at);
                 self.questions.remove(at);
                 if at.item.is_none() {
-                    self.counts.add(outcome.status);
+                    self.counts.add(outcome);
                 }
             }
             Event::ApprovalAsked { at, prompt } => {

@@ -2,7 +2,10 @@
 
 use windlass_model::{At, Event, Fragment, Outcome, Phase, Record, RunState, Scope, Status, StepRun};
 
-use crate::render::{Palette, Tone, diffs, duration, failure, status_mark, step_mark, step_name, tame};
+use crate::render::{Palette, Tone, diffs, duration, failure, fit, status_mark, step_mark, step_name, tame};
+
+/// How many columns of an item are shown.
+const ITEM: usize = 60;
 
 /// How events are told.
 #[derive(Clone, Debug)]
@@ -27,6 +30,7 @@ pub(crate) struct Manner {
 pub(super) fn narrate(state: &RunState, record: &Record, manner: &Manner) -> Vec<String> {
     match &record.event {
         Event::StepFinished { at, outcome } if at.item.is_none() => finished(state, *at, outcome, manner),
+        Event::StepFinished { at, outcome } => item_finished(state, *at, outcome, manner),
         Event::PlanExtended { fragment: Fragment::Round { stage, round }, .. } => {
             let stage = tame(state.plan().stages[*stage as usize].name.as_str());
             vec![manner.palette.paint(Tone::Change, &format!("stage {stage}: round {round}"))]
@@ -124,6 +128,25 @@ fn finished(state: &RunState, at: At, outcome: &Outcome, manner: &Manner) -> Vec
     }
     if manner.output && run.status().is_some_and(Status::is_success) {
         lines.extend(output(&detail.result, manner.palette));
+    }
+    lines
+}
+
+/// What one item of a loop changed and said, where that is asked for: the loop as a whole has neither.
+fn item_finished(state: &RunState, at: At, outcome: &Outcome, manner: &Manner) -> Vec<String> {
+    let diffs = if manner.diff { diffs(outcome.result(), manner.palette) } else { String::new() };
+    let wanted = manner.output || !diffs.is_empty();
+    let item = at.item.and_then(|item| state.expansions.get(&at.whole())?.items.get(item as usize));
+    let (Some(item), true) = (item, wanted) else { return Vec::new() };
+    let run =
+        StepRun { phase: Phase::Done(outcome.status), detail: outcome.detail.clone(), ..StepRun::default() };
+    let mark = step_mark(&run);
+    let item = item.as_str().map_or_else(|| item.to_string(), str::to_owned);
+    let what = format!("{}  {}", manner.palette.paint(mark.tone, mark.word), fit(&tame(&item), ITEM));
+    let mut lines = vec![line(state, at.whole(), mark.sign, mark.tone, &what, manner)];
+    lines.extend(diffs.lines().map(str::to_owned));
+    if manner.output {
+        lines.extend(output(outcome.result(), manner.palette));
     }
     lines
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use windlass_model::{RunState, Status, StepRun};
 
 use super::tame;
-use super::{Palette, Tone};
+use super::{Palette, Tone, status::UNKNOWN};
 
 /// A block for each host, in the plan's order.
 pub(crate) fn answers(state: &RunState, palette: Palette) -> String {
@@ -22,6 +22,7 @@ fn answer(host: &str, run: &StepRun, palette: Palette) -> String {
     let (word, tone) = match run.status() {
         Some(Status::Changed) => ("CHANGED", Tone::Change),
         Some(Status::Ok) => ("SUCCESS", Tone::Good),
+        Some(Status::Skipped) if run.is_unknown() => ("UNKNOWN", UNKNOWN.tone),
         Some(Status::Skipped) => ("SKIPPED", Tone::Faint),
         Some(Status::Unreachable) => ("UNREACHABLE!", Tone::Bad),
         Some(_) => ("FAILED!", Tone::Bad),

@@ -1,6 +1,6 @@
 //! How states look: one mark and one colour each, and how many steps ended how.
 
-use windlass_model::{Phase, RunState, RunStatus, Status, StepRun, TaskEnd};
+use windlass_model::{Outcome, Phase, RunState, RunStatus, Status, StepRun, TaskEnd};
 
 use super::{Palette, Tone};
 
@@ -40,9 +40,13 @@ pub(crate) fn step_mark(run: &StepRun) -> Mark {
         Phase::Held => Mark::new("!", Tone::Ask, "held"),
         Phase::Waiting => Mark::new("↻", Tone::Change, "retrying"),
         Phase::Asking => Mark::new("?", Tone::Ask, "waits for approval"),
+        Phase::Done(Status::Skipped) if run.is_unknown() => UNKNOWN,
         Phase::Done(status) => status_mark(status),
     }
 }
+
+/// The mark of a step of which a check cannot know what it would do.
+pub(crate) const UNKNOWN: Mark = Mark::new("◌", Tone::Ask, "unknown");
 
 /// The mark of an execution that ended like this.
 pub(crate) fn status_mark(status: Status) -> Mark {
@@ -111,6 +115,8 @@ pub(crate) struct Counts {
     pub(crate) changed: usize,
     /// Left out.
     pub(crate) skipped: usize,
+    /// Left out, since a check cannot know what it would do.
+    pub(crate) unknown: usize,
     /// Failed.
     pub(crate) failed: usize,
     /// Could not be reached.
@@ -125,20 +131,20 @@ pub(crate) struct Counts {
 pub(crate) fn counts(state: &RunState) -> Counts {
     let mut counts = Counts { total: state.steps.len(), ..Counts::default() };
     for run in &state.steps {
-        let Phase::Done(status) = run.phase else {
-            counts.running += usize::from(run.phase != Phase::Pending);
-            continue;
-        };
-        counts.add(status);
+        match run.outcome() {
+            Some(outcome) => counts.add(&outcome),
+            None => counts.running += usize::from(run.phase != Phase::Pending),
+        }
     }
     counts
 }
 
 impl Counts {
     /// Counts one more step that ended like this.
-    pub(crate) fn add(&mut self, status: Status) {
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
         self.done += 1;
-        let slot = match status {
+        let slot = match outcome.status {
+            Status::Skipped if outcome.is_unknown() => &mut self.unknown,
             Status::Ok => &mut self.ok,
             Status::Changed => &mut self.changed,
             Status::Skipped => &mut self.skipped,
@@ -159,6 +165,7 @@ impl Counts {
             ("failed", self.failed, Tone::Bad),
         ];
         let rare = [
+            ("unknown", self.unknown, UNKNOWN.tone),
             ("unreachable", self.unreachable, Tone::Bad),
             ("cancelled", self.cancelled, Tone::Bad),
             ("undone", self.undone, Tone::Skip),

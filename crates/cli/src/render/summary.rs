@@ -121,15 +121,15 @@ pub(super) fn used(usage: &Usage) -> String {
 
 fn next_steps(state: &RunState, ending: &Ending<'_>) -> Vec<String> {
     let id = ending.id;
-    if ending.check {
-        return Vec::new();
-    }
     let mut lines = Vec::new();
     if let Some(reason) = &state.interrupted_by {
         lines.push(format!("stopped by {reason}"));
     }
     if let Some(error) = &state.error {
         lines.push(format!("{} [{}]", error.message, error.code));
+    }
+    if ending.check {
+        return lines;
     }
     if ending.imported {
         lines.push(format!("windlass runs show {id}"));

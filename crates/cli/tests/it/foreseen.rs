@@ -89,6 +89,57 @@ fn what_depends_on_a_command_is_unknown_and_says_so() {
 }
 
 #[test]
+fn what_stands_on_what_a_command_tells_is_unknown_everywhere() {
+    let env = with(
+        r#"
+workflow: told
+tasks:
+  - id: pick
+    steps:
+      - run: echo v2
+        register: r
+      - set_fact: { version: "{{ r.stdout }}" }
+      - copy: { dest: "{{ version }}.txt", content: x }
+      - template: { src: t.j2, dest: t }
+      - copy: { dest: cond, content: x }
+        when: r is changed
+      - copy: { dest: each, content: x }
+        loop: "{{ r.stdout_lines }}"
+      - assert: { that: "r.rc == 0" }
+      - debug: { var: r }
+      - command: { cmd: touch made, creates: made }
+        register: made
+      - copy: { dest: sure, content: x }
+        when: made.changed
+      - copy: { dest: guarded, content: x }
+        when: r is skipped
+      - run: echo last
+    outputs: { got: "{{ stdout }}", sure: "yes" }
+  - { id: cond, needs: [pick], when: tasks.pick.output == 'x', copy: { dest: a, content: x } }
+  - { id: uses, needs: [pick], copy: { dest: b, content: "{{ tasks.pick.outputs.got }}" } }
+  - { id: other, needs: [pick], copy: { dest: c, content: "{{ tasks.pick.outputs.sure }}" } }
+stages:
+  - name: draft
+    repeat: { until: score == 'x', max_rounds: 2 }
+    tasks:
+      - { id: rate, run: echo x, outputs: { score: "{{ stdout }}" } }
+"#,
+    );
+    env.file("t.j2", "{{ version }}\n");
+    let check = env.run(["run", "w.yaml", "--check"]);
+    check.success().says("pick/copy  unknown").says("depends on what pick/set_fact does");
+    let state = env.run(["run", "w.yaml", "--check", "--json"]).json();
+    let words = steps(&state);
+    let changed: Vec<&str> =
+        words.iter().filter(|(_, word)| *word == "changed").map(|(at, _)| &**at).collect();
+    assert_eq!(
+        changed,
+        ["other/copy@localhost", "pick/command@localhost", "pick/copy-4@localhost", "pick/copy-5@localhost"]
+    );
+    assert!(words.values().all(|word| ["changed", "skipped"].contains(&word.as_str())), "{words:#?}");
+}
+
+#[test]
 fn users_and_groups_are_foreseen_on_hosts() {
     let Some(rig) = Rig::for_test(1) else { return };
     let env = with(

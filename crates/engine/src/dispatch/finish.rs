@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 use windlass_model::{At, Event, Failure, Outcome, RunStatus, Status, Step};
 
 use super::strand::{Doing, StrandKey, result_of};
+use super::unforeseen::{foreseen, is_unforeseen};
 use super::walk::{Omission, Omitted};
 use super::{Course, Dispatcher, failures};
 
@@ -15,6 +16,8 @@ impl Dispatcher {
     pub(super) fn let_through(&self, step: &Step, outcome: Outcome) -> Outcome {
         let more = step.more();
         let (field, reason) = match outcome.status {
+            // What a check cannot know has not failed, and there is nothing to ignore.
+            _ if is_unforeseen(&outcome) => return outcome,
             Status::Failed if more.ignore_errors => ("failed", "it failed, and its errors are ignored"),
             Status::Unreachable if more.ignore_unreachable => {
                 ("unreachable", "the host could not be reached, and that is ignored")
@@ -51,7 +54,8 @@ impl Dispatcher {
     }
 
     /// Ends the step under a strand's cursor, or the loop's item, and moves on.
-    pub(super) fn finish(&mut self, key: StrandKey, mut outcome: Outcome) {
+    pub(super) fn finish(&mut self, key: StrandKey, outcome: Outcome) {
+        let mut outcome = foreseen(outcome);
         let plan = self.plan.clone();
         let task = &plan.tasks[key.0 as usize];
         let now = self.now;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
+use windlass_expr::Vars;
 use windlass_model::{
     At, Code, Detail, Event, Failure, Outcome, Retry, RetryOn, RunStatus, Status, Step, Usage,
 };
 
 use super::message::{Finished, Order, Timer};
 use super::scope::first_false;
-use super::strand::{Doing, StrandKey, result_of};
+use super::strand::{Doing, StrandKey, fields_of};
 use super::verdict::Attempt;
 use super::{Course, Dispatcher, failures};
 use crate::action::Output;
@@ -131,6 +132,10 @@ impl Dispatcher {
         mut attempt: Attempt,
     ) -> Judged {
         let more = step.more();
+        if attempt.unknown {
+            // Conditions would judge what is not known.
+            return Judged::Final(attempt.outcome());
+        }
         if let Some(conditions) = &more.failed_when {
             match self.holds(key, at, step, conditions, &attempt) {
                 Ok(true) if attempt.error.is_none() => {
@@ -196,12 +201,13 @@ impl Dispatcher {
         attempt: &Attempt,
     ) -> Result<bool, Failure> {
         let mut own = self.own_names(at, step);
-        let result = result_of(&attempt.outcome());
+        let fields = fields_of(&attempt.outcome());
+        let result = Json::Object(fields.clone());
         if let Some(register) = &step.more().register {
             own.insert(register.clone(), windlass_expr::from_json(&result));
         }
         own.insert("result".into(), windlass_expr::from_json(&result));
-        let scope = self.scope_of(key, Some(step), own, Some(&result));
+        let scope = self.scope_of(key, Some(step), own, Some(Arc::new(Vars::new(fields))));
         first_false(conditions, &scope).map(|failed| failed.is_none())
     }
 

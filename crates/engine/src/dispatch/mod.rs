@@ -35,6 +35,7 @@ mod sim;
 mod strand;
 mod task;
 mod undo;
+mod unforeseen;
 mod verdict;
 mod walk;
 mod work;
@@ -54,6 +55,7 @@ pub(crate) use message::{Ask, Deed, Finished, Input, Order, Start, Timer};
 use ready::{Lane, Ready};
 pub(crate) use scope::expression;
 use strand::{Doing, Strand, StrandKey, Strands};
+use unforeseen::Gaps;
 
 use crate::action::{Actions, Mode};
 use crate::redact::Redactor;
@@ -158,6 +160,8 @@ pub(crate) struct Dispatcher {
     /// Stages whose transaction failed, and that are taken back when all their tasks have ended.
     failed_stages: BTreeSet<u32>,
     broken: Option<IllegalEvent>,
+    /// What tasks hand on that a check cannot know.
+    gaps: BTreeMap<u32, Gaps>,
     /// Whether variables may ask for what has effects of its own.
     vars_ask: bool,
 }
@@ -170,6 +174,7 @@ impl Dispatcher {
         let limits: Vec<Option<u32>> = plan.stages.iter().map(|s| s.policy.max_parallelism).collect();
         let mut dispatcher = Self {
             vars_ask: asks::vars_ask(&plan),
+            gaps: BTreeMap::new(),
             waiting: Vec::new(),
             dependents: plan.dependents(),
             hosts_left: plan.tasks.iter().map(|task| plan.hosts_of(task).len() as u32).collect(),

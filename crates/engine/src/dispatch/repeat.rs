@@ -77,10 +77,13 @@ impl Dispatcher {
         let Some(expansion) = self.state.expansions.get(&at) else { return Outcome::bare(Status::Skipped) };
         let name = step.more().repeat.as_ref().map_or("item", |repeat| &repeat.item);
         let (mut results, mut failed, mut ran) = (Vec::new(), None, false);
-        let mut changed = false;
+        let (mut changed, mut unknown) = (false, None);
         for (item, run) in expansion.items.iter().zip(&expansion.runs) {
             let Some(outcome) = run.outcome() else { continue };
             changed |= outcome.status == Status::Changed;
+            if outcome.is_unknown() && unknown.is_none() {
+                unknown = Some(outcome.clone());
+            }
             ran |= outcome.status != Status::Skipped;
             if !outcome.status.is_success() && failed.is_none() {
                 failed = Some(outcome.clone());
@@ -94,8 +97,11 @@ impl Dispatcher {
         }
         if !ran && failed.is_none() {
             let why = if results.is_empty() { "there are no items" } else { "every item was skipped" };
-            return Outcome::skipped(why)
-                .with_result(serde_json::json!({ "results": results, "changed": false }));
+            let outcome = match unknown.as_ref().and_then(Outcome::reason) {
+                Some(why) => Outcome::unknown(why),
+                None => Outcome::skipped(why),
+            };
+            return outcome.with_result(serde_json::json!({ "results": results, "changed": false }));
         }
         let status = match &failed {
             Some(outcome) => outcome.status,
@@ -108,7 +114,7 @@ impl Dispatcher {
         if let Some(error) = failed.as_ref().and_then(Outcome::error) {
             outcome = outcome.with_error(error.clone());
         }
-        outcome
+        if unknown.is_some() { outcome.but_unknown() } else { outcome }
     }
 }
 

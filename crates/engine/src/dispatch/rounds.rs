@@ -70,6 +70,8 @@ impl Dispatcher {
                 let failure = Failure::new(Code::RoundsUsedUp, message);
                 self.fail_stage(stage, failure.hint("raise max_rounds, or look at what the last round gave"));
             }
+            // A check does one round where it cannot know whether there would be another.
+            Err(error) if error.code == Code::Unforeseen => self.stage_over(stage),
             Err(error) => self.fail_stage(stage, error),
         }
     }
@@ -97,6 +99,11 @@ impl Dispatcher {
         let values = self.state.values.range((scope, String::new())..).take_while(|((s, _), _)| *s == scope);
         let mut own: BTreeMap<String, Value> =
             values.map(|((_, name), value)| (name.clone(), from_json(value))).collect();
+        let gaps = self.state.tasks_of(stage).filter_map(|task| Some((task, self.gaps.get(&task)?)));
+        for (task, name) in gaps.flat_map(|(task, gaps)| gaps.outputs.iter().map(move |name| (task, name))) {
+            let cause = format!("what {} does", self.plan.tasks[task as usize].id);
+            own.insert(name.clone(), windlass_expr::unforeseen(&cause));
+        }
         own.insert("round".into(), Value::from(self.state.round(stage)));
         let last = self.state.last_tasks(stage).last().copied().unwrap_or(0);
         self.scope_of((last, 0), None, own, None)

@@ -4,8 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value as Json;
-use windlass_expr::{Expression, Template, Value, from_json};
+use windlass_expr::{ErrorKind, Expression, Lookup, Template, Value, from_json};
 use windlass_model::{At, Code, Failure, Scope, Step};
 
 use super::Dispatcher;
@@ -47,21 +46,19 @@ impl Dispatcher {
         made.get_or_init(|| self.scope_of(key, Some(step), self.own_names(at, step), None)).clone()
     }
 
-    /// What expressions see at a strand's current place; `own` names win over all others.
+    /// What expressions see at a strand's current place; `own` names win over all others, and those of `below` over
+    /// none but the run's own.
     pub(super) fn scope_of(
         &self,
         key: StrandKey,
         step: Option<&Step>,
         own: BTreeMap<String, Value>,
-        result: Option<&Json>,
+        below: Option<Arc<dyn Lookup>>,
     ) -> Value {
         let none = no_registers();
         let registers = self.strands.get(&key).map_or(&none, |strand| &strand.registers);
         let task = &self.plan.tasks[key.0 as usize];
         let place = Place { task, step, host: self.host_of(key), registers };
-        let below = result.and_then(Json::as_object).map(|fields| {
-            Arc::new(windlass_expr::Vars::new(fields.clone())) as Arc<dyn windlass_expr::Lookup>
-        });
         let mut own = own;
         if task.more().vars.is_empty() || !self.state.values.is_empty() {
             own.entry("state".into()).or_insert_with(|| self.state_names(key));
@@ -106,6 +103,9 @@ pub(super) fn first_false(conditions: &[String], scope: &Value) -> Result<Option
 
 /// An expression that could not be evaluated, as a failure that no retry changes.
 pub(crate) fn expression(what: &str, error: &windlass_expr::Error) -> Failure {
+    if error.kind == ErrorKind::Unforeseen {
+        return Failure::new(Code::Unforeseen, error.message.clone()).permanent();
+    }
     let failure = Failure::new(Code::ExpressionFailed, format!("{what}: {}", error.message)).permanent();
     match &error.hint {
         Some(hint) => failure.hint(hint.clone()),

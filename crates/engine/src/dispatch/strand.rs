@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 use windlass_expr::{from_json, to_json};
-use windlass_model::{At, Code, Outcome, RunState, Scope, Status, Task};
+use windlass_model::{At, Code, Outcome, RunState, Scope, Status, Step, Task};
 
 use super::message::Finished;
+use super::unforeseen;
 use super::walk::{Omitted, Walk};
 use crate::vars::Registers;
 
@@ -119,8 +120,11 @@ impl Strand {
     pub(crate) fn learn(&mut self, task: &Task, outcome: &Outcome) {
         let cursor = self.walk.cursor;
         let step = &task.steps[cursor as usize];
-        if cursor < task.cleanup && outcome.status != Status::Skipped {
+        if cursor < task.cleanup && (outcome.status != Status::Skipped || outcome.is_unknown()) {
             self.last = Some(cursor);
+        }
+        if outcome.is_unknown() {
+            return self.learn_nothing(task, step, outcome);
         }
         let facts = outcome.result().get("ansible_facts").and_then(Json::as_object);
         let register = step.more().register.as_ref();
@@ -151,6 +155,18 @@ impl Strand {
         }
         if let Some(name) = register {
             names.insert(name.clone(), from_json(&result));
+        }
+    }
+
+    /// What a step that a check did not run would have told is not known to later ones either.
+    fn learn_nothing(&mut self, task: &Task, step: &Step, outcome: &Outcome) {
+        let facts = step.input.as_object().filter(|_| &*step.action == "set_fact");
+        let names = Arc::make_mut(&mut self.registers);
+        for name in facts.into_iter().flat_map(|facts| facts.keys()) {
+            names.insert(name.clone(), windlass_expr::unforeseen(&unforeseen::cause(task, step)));
+        }
+        if let Some(name) = &step.more().register {
+            names.insert(name.clone(), unforeseen::registered(task, step, outcome));
         }
     }
 }
@@ -187,10 +203,15 @@ fn is_ours(name: &str) -> bool {
 
 /// The result as expressions see it: what the action said, with `changed`, `failed` and `skipped` always there.
 pub(crate) fn result_of(outcome: &Outcome) -> Json {
+    Json::Object(fields_of(outcome))
+}
+
+/// The same by name.
+pub(super) fn fields_of(outcome: &Outcome) -> Map<String, Json> {
     let mut fields = match outcome.result() {
         Json::Object(fields) => fields.clone(),
-        Json::Null => serde_json::Map::new(),
-        other => serde_json::Map::from_iter([("value".to_owned(), other.clone())]),
+        Json::Null => Map::new(),
+        other => Map::from_iter([("value".to_owned(), other.clone())]),
     };
     let failed = matches!(outcome.status, Status::Failed | Status::Unreachable | Status::Cancelled);
     fields.entry("changed").or_insert(json!(outcome.status == Status::Changed));
@@ -207,7 +228,7 @@ pub(crate) fn result_of(outcome: &Outcome) -> Json {
     if let Some(error) = outcome.error() {
         fields.entry("msg").or_insert(json!(error.message));
     }
-    Json::Object(fields)
+    fields
 }
 
 /// The strands that are being worked on: far fewer than a plan has. A strand is large, and moves between maps and

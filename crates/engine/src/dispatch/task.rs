@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
-use windlass_expr::render_tree;
+use windlass_expr::{Lookup, Vars, from_json, render_tree};
 use windlass_model::{
     At, Event, Failure, Intent, Outcome, RunStatus, Scope, Status, Step, StepRun, Strategy, TaskEnd,
     projection,
@@ -12,7 +12,8 @@ use windlass_model::{
 
 use super::message::{Order, Timer};
 use super::scope::expression;
-use super::strand::{Doing, Strand, StrandKey, result_of};
+use super::strand::{Doing, Strand, StrandKey, fields_of};
+use super::unforeseen::{fields, is_gap};
 use super::{Course, Dispatcher, failures};
 
 /// How the reason of a step begins whose task's own condition is not met.
@@ -121,6 +122,9 @@ impl Dispatcher {
             return self.finish_task(task, end, reason, None, None);
         }
         let told = (lost > 0).then(|| format!("{lost} of {hosts} hosts failed"));
+        if strands.iter().any(|strand| self.last_told(strand).1) {
+            self.gaps.entry(task).or_default().output = true;
+        }
         match self.outputs(task, &strands) {
             Ok(outputs) => self.finish_task(task, end, told, outputs, None),
             Err(error) => {
@@ -225,7 +229,11 @@ impl Dispatcher {
             "output": projection::task_output(&self.state, task),
             "outputs": outputs.unwrap_or_else(|| json!({})),
         });
-        self.world.results.put(id.as_str(), &result);
+        let value = match (self.gaps.get(&task), result) {
+            (Some(gaps), Json::Object(result)) => gaps.leave_out(result, &format!("what {id} does")),
+            (_, result) => from_json(&result),
+        };
+        self.world.results.put(id.as_str(), value);
     }
 
     /// What a task hands on: its `outputs` over the fields of its last result; for several hosts by host.
@@ -236,30 +244,49 @@ impl Dispatcher {
         if wanted.is_empty() {
             return Ok(None);
         }
+        // Of a pattern it is not known how many hosts it means today: what they hand on is always by host.
+        let here = strands.len() == 1 && &**self.host_of(strands[0].key) == windlass_model::LOCALHOST;
         let mut by_host = Map::new();
         for strand in strands.iter().filter(|strand| !strand.walk.failed) {
-            let last = strand.last.and_then(|step| {
-                let at = At { step, ..strand.at().whole() };
-                self.state.step(at)?.outcome()
-            });
-            let result = last.map_or(Json::Null, |outcome| result_of(&outcome));
+            let host = self.host_of(strand.key).clone();
+            let (last, unknown) = self.last_told(strand);
             self.strands.insert(strand.key, strand.clone());
-            let scope = self.scope_of(strand.key, None, BTreeMap::new(), Some(&result));
+            let scope = self.scope_of(strand.key, None, BTreeMap::new(), last);
             self.strands.remove(&strand.key);
             let mut outputs = Map::new();
             for (name, template) in wanted {
-                let mut value = render_tree(template, &scope)
-                    .map_err(|error| expression(&format!("output {name}"), &error))?;
+                let mut value = match render_tree(template, &scope) {
+                    Ok(value) => value,
+                    Err(error) if is_gap(&error, unknown) => {
+                        let gap = if here { name.clone() } else { host.to_string() };
+                        self.gaps.entry(task).or_default().outputs.insert(gap);
+                        continue;
+                    }
+                    Err(error) => return Err(expression(&format!("output {name}"), &error)),
+                };
                 self.config.redactor.value(&mut value);
                 outputs.insert(name.clone(), value);
             }
-            by_host.insert(self.host_of(strand.key).to_string(), Json::Object(outputs));
+            by_host.insert(host.to_string(), Json::Object(outputs));
         }
-        // Of a pattern it is not known how many hosts it means today: what they hand on is always by host.
-        if strands.len() == 1 && &**self.host_of(strands[0].key) == windlass_model::LOCALHOST {
+        if here {
             return Ok(by_host.into_iter().next().map(|(_, outputs)| outputs));
         }
         Ok(Some(Json::Object(by_host)))
+    }
+
+    /// What the last step of a task's body told on a host, as names, and whether a check knows only a part of it.
+    fn last_told(&self, strand: &Strand) -> (Option<Arc<dyn Lookup>>, bool) {
+        let spec = &self.plan.tasks[strand.key.0 as usize];
+        let last = strand.last.and_then(|step| {
+            let at = At { step, ..strand.at().whole() };
+            Some((&spec.steps[step as usize], self.state.step(at)?.outcome()?))
+        });
+        match last {
+            Some((step, outcome)) if outcome.is_unknown() => (Some(fields(spec, step, &outcome)), true),
+            Some((_, outcome)) => (Some(Arc::new(Vars::new(fields_of(&outcome)))), false),
+            None => (None, false),
+        }
     }
 
     /// Tells the dependents of tasks that ended. A list, not a recursion: chains may be a million long.

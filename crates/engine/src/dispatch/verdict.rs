@@ -16,6 +16,8 @@ pub(super) struct Attempt {
     pub(super) changed: bool,
     pub(super) skipped: Option<String>,
     pub(super) unreachable: bool,
+    /// Nobody can know before a real run what it would do and tell.
+    pub(super) unknown: bool,
     pub(super) error: Option<Failure>,
     pub(super) usage: Option<Usage>,
 }
@@ -42,6 +44,7 @@ impl Attempt {
             changed: output.changed,
             skipped: output.skipped.then(|| msg.unwrap_or_else(|| "there was nothing to do".into())),
             unreachable: output.unreachable,
+            unknown: output.unknown,
             error,
             usage: output.usage,
         }
@@ -86,6 +89,7 @@ impl Attempt {
             reason: self.skipped.clone().filter(|_| status == Status::Skipped),
             usage: self.usage.clone(),
             blocked: false,
+            unknown: self.unknown,
         };
         let detail = (detail != Detail::default()).then(|| Arc::new(detail));
         Outcome { status, duration_ms: 0, detail }

@@ -9,6 +9,7 @@ use super::message::{Order, Timer};
 use super::scope::first_false;
 use super::strand::{Doing, StrandKey};
 use super::task::{CONDITION, is_by_condition};
+use super::unforeseen::foreseen;
 use super::{Course, Dispatcher};
 
 /// Whether a strand can go on at once.
@@ -96,7 +97,7 @@ impl Dispatcher {
                 match first_false(&more.when, &scope) {
                     Ok(None) => return true,
                     Ok(Some(condition)) => Outcome::skipped(format!("{CONDITION}{condition}")),
-                    Err(error) => Outcome::failed(error),
+                    Err(error) => foreseen(Outcome::failed(error)),
                 }
             }
         };

@@ -206,11 +206,9 @@ fn predicted(outcome: Option<&Outcome>, acts: bool) -> Predicted {
     match outcome.status {
         Status::Ok => Predicted::Ok,
         Status::Changed => Predicted::Changed,
-        // One that its condition skipped has no result; one that was left to do it and did not has.
         Status::Skipped if detail.is_some_and(|detail| detail.blocked) => Predicted::Unknown,
-        Status::Skipped if acts && detail.is_some_and(|detail| !detail.result.is_null()) => {
-            Predicted::Unknown
-        }
+        // One that never changes anything is not asked what it would change.
+        Status::Skipped if acts && detail.is_some_and(|detail| detail.unknown) => Predicted::Unknown,
         Status::Skipped => Predicted::Skipped,
         // In check mode a step may fail only because an earlier one did not really do its work.
         Status::Failed | Status::Unreachable | Status::Cancelled | Status::Undone => Predicted::Unknown,

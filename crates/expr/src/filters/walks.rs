@@ -10,6 +10,7 @@ use crate::args::{Args, Entry, entry, invalid, items};
 use crate::env::Known;
 use crate::jmes;
 use crate::repr;
+use crate::unforeseen::sound;
 use crate::{compare, ops};
 
 pub(super) static FILTERS: &[Entry] = &[
@@ -36,7 +37,7 @@ pub(crate) fn attribute_of(value: &Value, path: &str) -> Result<Value, Error> {
         }
         value = match part.parse::<i64>() {
             Ok(index) if value.kind() != ValueKind::Map => value.get_item(&Value::from(index))?,
-            _ => value.get_attr(part)?,
+            _ => sound(value.get_attr(part)?)?,
         };
     }
     Ok(value)

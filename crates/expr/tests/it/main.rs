@@ -7,3 +7,4 @@ mod lookups;
 mod references;
 mod texts;
 mod trees;
+mod unforeseen;

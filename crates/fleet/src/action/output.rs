@@ -28,6 +28,7 @@ fn answered(spec: &Spec, reply: &Reply) -> Output {
         changed: reply.changed,
         failed: reply.failed,
         skipped: reply.skipped,
+        unknown: reply.unknown,
         error: reply.failed.then(|| failure::reply(spec, reply)),
         result,
         ..Output::default()

@@ -53,8 +53,7 @@ pub fn run(module: &dyn Module, args: &Args, cx: &Context<'_>) -> Result<Reply, 
     };
     match forecast.causes() {
         Some(causes) => {
-            Ok(Reply::skipped(format!("unknown before it runs, for it depends on {causes}: {why}"))
-                .with("unknown", true))
+            Ok(Reply::unknown(format!("unknown before it runs, for it depends on {causes}: {why}")))
         }
         None => done,
     }

@@ -65,9 +65,9 @@ impl Module for Script {
                 return Ok(Reply::skipped(format!("{path} does not exist, matching removes option")));
             }
             (None, None) if cx.checks() => {
-                return Ok(Reply::skipped("Check mode is not supported for this task."));
+                return Ok(Reply::unknown("Check mode is not supported for this task."));
             }
-            _ if cx.checks() => return Ok(Reply::changed(true)),
+            _ if cx.checks() => return Ok(Reply { unknown: true, ..Reply::changed(true) }),
             _ => {}
         }
         let Some((script, rest)) = first_word(exec::text(args)) else {

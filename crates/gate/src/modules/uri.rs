@@ -102,7 +102,7 @@ impl Module for Uri {
             return Ok(Reply::ok().with("stdout", why.clone()).msg(why));
         }
         if cx.checks() {
-            return Ok(Reply::skipped(UNKNOWN));
+            return Ok(Reply::unknown(UNKNOWN));
         }
         let mut request = fetch::request(args, &method, url);
         payload(args, &mut request, cx)?;

@@ -54,7 +54,7 @@ impl Module for WaitFor {
     fn run(&self, args: &Args, cx: &Context<'_>) -> Result<Reply, Error> {
         let wait = Wait::read(args, cx)?;
         if cx.checks() {
-            return Ok(Reply::skipped("wait_for does not wait in check mode"));
+            return Ok(Reply::unknown("wait_for does not wait in check mode"));
         }
         let start = Instant::now();
         cx.sleep(seconds(args, "delay"))?;

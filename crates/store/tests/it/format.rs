@@ -61,13 +61,15 @@ fn arb_outcome() -> impl Strategy<Value = Outcome> {
         any::<Option<String>>(),
         prop::option::of(arb_usage()),
         any::<bool>(),
+        any::<bool>(),
     )
-        .prop_map(|(result, error, reason, usage, blocked)| Detail {
+        .prop_map(|(result, error, reason, usage, blocked, unknown)| Detail {
             result,
             error,
             reason,
             usage,
             blocked,
+            unknown,
         });
     let status = prop::sample::select(vec![Ok, Changed, Skipped, Failed, Unreachable, Cancelled, Undone]);
     (status, any::<u64>(), prop::option::of(detail.prop_map(Arc::new)))
@@ -202,6 +204,7 @@ fn one_of_each() -> Vec<Event> {
         reason: Some("because".into()),
         usage: Some(usage.clone()),
         blocked: true,
+        unknown: true,
     };
     let value = || Some(Arc::new(json!({"sha": "abc"})));
     vec![

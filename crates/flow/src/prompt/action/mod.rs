@@ -62,7 +62,7 @@ impl Action for Prompt {
     fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a> {
         Box::pin(async move {
             if step.mode.check {
-                let skipped = Output { skipped: true, ..Output::ok(false) };
+                let skipped = Output { skipped: true, unknown: true, ..Output::ok(false) };
                 return Ok(skipped.with("msg", "check mode asks no model").with("text", ""));
             }
             let deed = read(&step.input)?;
