@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -74,10 +75,7 @@ impl Blobs {
         let into = match &self.0 {
             Place::Folder(folder) => {
                 files::durable_folder(folder)?;
-                let draft = Draft::beside(&folder.join("new"))?;
-                // A sweep knows by this that somebody still writes it.
-                draft.file().lock_shared().map_err(|e| Error::io("cannot lock", folder, e))?;
-                Into::File(draft)
+                Into::File(held_draft(folder)?)
             }
             Place::Memory(_) => Into::Memory(Vec::new()),
         };
@@ -316,6 +314,18 @@ fn sweep_folder(folder: &Path, kept: &BTreeSet<BlobId>, grace: Duration, dry: bo
         freed += meta.len();
     }
     Ok(freed)
+}
+
+/// A draft that a sweep knows by its lock to be written still. One that was swept before it could be locked is made
+/// anew.
+fn held_draft(folder: &Path) -> Result<Draft> {
+    loop {
+        let draft = Draft::beside(&folder.join("new"))?;
+        let locked = draft.file().lock_shared().and_then(|()| draft.file().metadata());
+        if locked.map_err(|e| Error::io("cannot lock", folder, e))?.nlink() > 0 {
+            return Ok(draft);
+        }
+    }
 }
 
 /// Whether somebody writes a draft right now.

@@ -55,7 +55,9 @@ impl Action for Act {
 
     fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a> {
         let skipped = step.mode.check;
-        Box::pin(async move { Ok(Output { skipped, ..Output::ok(!skipped).with("msg", "done") }) })
+        Box::pin(async move {
+            Ok(Output { skipped, unknown: skipped, ..Output::ok(!skipped).with("msg", "done") })
+        })
     }
 }
 

@@ -165,7 +165,7 @@ fn a_missing_folder_fails_in_check_mode_too_unless_an_earlier_step_would_or_coul
         let forecast = Forecast::new();
         assert!(env.foresee(&forecast, "command", json!("mkdir -p no/such")).unwrap().skipped);
         let unknown = env.foresee(&forecast, module, params).unwrap();
-        assert!(unknown.skipped && unknown.fields["unknown"] == true, "{}", unknown.to_json());
+        assert!(unknown.skipped && unknown.unknown, "{}", unknown.to_json());
         let why = unknown.msg.unwrap();
         assert!(why.contains("what `command` does") && why.ends_with("no such file or directory"), "{why}");
     }

@@ -204,7 +204,7 @@ fn one_of_each() -> Vec<Event> {
         reason: Some("because".into()),
         usage: Some(usage.clone()),
         blocked: true,
-        unknown: true,
+        unknown: false,
     };
     let value = || Some(Arc::new(json!({"sha": "abc"})));
     vec![
