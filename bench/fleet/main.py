@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 
+import goals
 import measure
 import rig as hosts
 import tools
@@ -39,6 +40,7 @@ def main():
             measure.empty(group)
             rig.close()
             shutil.rmtree(folder)
+    print(goals.table(rows, options.rtt), flush=True)
     if options.save:
         save(options, rows, load)
 
@@ -64,7 +66,8 @@ def compare(made, name, rig, group, options):
                 runs[tool][phase].append(row)
                 said[phase] = made_tool.changed(name, output)
                 made_tool.after()
-                measure.empty(group)
+                if not made_tool.keeps or phase == "second":
+                    measure.empty(group)
             if tool not in agreed and tool not in notes:
                 agreed[tool] = {"changed": said, "trees": rig.trees()}
             latest = runs[tool]["second"][-1:] or [{}]
@@ -103,7 +106,7 @@ def result(tool, name, count, runs, agreed, peak, notes):
         if row.get("same_changed") is False:
             row["changed"] = {"here": here, "there": there}
     ours = runs.get("windlass", {}).get("second", [])
-    if tool != "windlass" and ours and runs[tool]["second"]:
+    if not tool.startswith("windlass") and ours and runs[tool]["second"]:
         pairs = list(zip(runs[tool]["second"], ours))
         row["ratio_wall"] = statistics.median(them["wall_s"] / us["wall_s"] for them, us in pairs)
         row["ratio_cpu"] = statistics.median(both(them) / both(us) for them, us in pairs)
@@ -124,13 +127,13 @@ def differs(here, there):
 def table(rows):
     """What a person reads."""
     lines = [
-        f"\n{'N':>3} {'work':7} {'tool':10} {'first s':>8} {'second s':>9} {'ctl cpu':>8} {'hosts cpu':>9} {'ctl MB':>7} "
+        f"\n{'N':>3} {'work':7} {'tool':13} {'first s':>8} {'second s':>9} {'ctl cpu':>8} {'hosts cpu':>9} {'ctl MB':>7} "
         f"{'x wall':>7} {'x cpu':>7} {'runs':>4}  agrees with {tools.REFERENCE}"
     ]
     for row in rows:
         first, second = row["first"] or {}, row["second"] or {}
         said = [
-            f"{row['hosts']:>3} {row['work']:7} {row['tool']:10}", number(first.get("wall_s"), 8), number(second.get("wall_s"), 9),
+            f"{row['hosts']:>3} {row['work']:7} {row['tool']:13}", number(first.get("wall_s"), 8), number(second.get("wall_s"), 9),
             number(second.get("controller_cpu_s"), 8), number(second.get("hosts_cpu_s"), 9), number(row["controller_peak_mb"], 7, 0),
             number(row.get("ratio_wall"), 7, 1), number(row.get("ratio_cpu"), 7, 1), f"{len(row['second_runs']):>4} ", agreement(row),
         ]

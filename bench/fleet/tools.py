@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 
 import work
 
@@ -17,6 +18,8 @@ class Tool:
 
     # What has to be in the virtual environment.
     needs = None
+    # Whether what it leaves running after the first run belongs to the second.
+    keeps = False
 
     def __init__(self, folder, rig, programs):
         self.folder, self.rig, self.programs = folder, rig, programs
@@ -53,6 +56,22 @@ class Windlass(Tool):
 
     def after(self):
         shutil.rmtree(self.folder / ".windlass", ignore_errors=True)
+
+
+class Kept(Windlass):
+    """The second run finds the connections of the first."""
+
+    keeps = True
+
+    def prepare(self):
+        super().prepare()
+        (self.folder / "run").mkdir(mode=0o700)
+        self.env |= {"WINDLASS_SSH_PERSIST": "10m", "XDG_RUNTIME_DIR": str(self.folder / "run")}
+
+    def after(self):
+        super().after()
+        # People take longer than this to give the next command; the gates for it are started meanwhile.
+        time.sleep(0.5)
 
 
 class Ansible(Tool):
@@ -143,7 +162,8 @@ class Multiplexed(OneShell):
 
 
 TOOLS = {
-    "windlass": Windlass, "ansible": Ansible, "mitogen": Mitogen, "pyinfra": Pyinfra, "ssh-mux": Multiplexed, "ssh-shell": OneShell,
+    "windlass": Windlass, "windlass-kept": Kept, "ansible": Ansible, "mitogen": Mitogen, "pyinfra": Pyinfra,
+    "ssh-mux": Multiplexed, "ssh-shell": OneShell,
 }
 
 

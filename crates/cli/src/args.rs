@@ -7,8 +7,8 @@ use clap::builder::styling::AnsiColor;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    apply, budget, completions, doctor, exec, explain, gate, graph, init, inventory, man, models, plan,
-    resume, run, runs, schema, show, validate,
+    apply, budget, completions, connections, doctor, exec, explain, gate, graph, init, inventory, keeper,
+    man, models, plan, resume, run, runs, schema, show, validate,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -50,8 +50,9 @@ Exit status:
   2  stopped on the way (Ctrl-C, SIGTERM, SIGHUP): `windlass resume` goes on
 
 Environment:
-  WINDLASS_HOME  keep runs here instead of in `.windlass/`
-  NO_COLOR       no colours"
+  WINDLASS_HOME         keep runs here instead of in `.windlass/`
+  WINDLASS_SSH_PERSIST  how long connections to hosts are kept for later runs, as in `10m`, or `off`
+  NO_COLOR              no colours"
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -71,6 +72,7 @@ pub(crate) enum Command {
     Graph(graph::Args),
     Exec(exec::Args),
     Gate(gate::Args),
+    Connections(connections::Args),
     Resume(resume::Args),
     Runs(runs::Args),
     Inventory(inventory::Args),
@@ -82,6 +84,8 @@ pub(crate) enum Command {
     Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
+    #[command(hide = true)]
+    Keeper(keeper::Args),
 }
 
 /// Options that every command has.

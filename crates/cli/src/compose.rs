@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::args::Level;
 use crate::error::Error;
 use crate::fault::Fault;
-use crate::project;
+use crate::{keeping, project};
 
 /// The words that steps of documents may use. What models may call are those of modules.
 fn words(prompts: &Prompts) -> Result<Arc<Words>, Error> {
@@ -46,7 +46,7 @@ pub(crate) fn runtime(app: &App, store: Store) -> Result<Runtime, Error> {
     builder = builder.backend(Arc::new(Flow::new(words)));
     let broken = |action| fault.iter().fold(action, |action, fault| fault.action(action));
     let mut tools = Actions::default();
-    for action in windlass_fleet::actions(&reach(app)) {
+    for action in windlass_fleet::actions(&reach(app)?) {
         tools.add(action.clone())?;
         builder = builder.action(broken(action));
     }
@@ -55,13 +55,14 @@ pub(crate) fn runtime(app: &App, store: Store) -> Result<Runtime, Error> {
 }
 
 /// The way to other hosts, as the user of this program has it.
-pub(crate) fn reach(app: &App) -> Reach {
+pub(crate) fn reach(app: &App) -> Result<Reach, Error> {
     let var = |name: &str| app.env.get(name).filter(|value| !value.is_empty());
     let home = var("HOME").map_or_else(|| "/".into(), PathBuf::from);
     let user = var("USER").or(var("LOGNAME")).cloned().unwrap_or_else(|| "root".into());
     let mut ssh = windlass_ssh::Options::new(home, user);
     ssh.agent = var("SSH_AUTH_SOCK").map(PathBuf::from);
-    Reach::new(ssh, var("WINDLASS_GATE_DIR").map(PathBuf::from))
+    ssh.keep = keeping::keep(app)?;
+    Ok(Reach::new(ssh, var("WINDLASS_GATE_DIR").map(PathBuf::from)))
 }
 
 /// The JSON schema of workflow documents.

@@ -11,6 +11,7 @@ mod fault;
 #[cfg(test)]
 mod fixture;
 mod graph;
+mod keeping;
 mod live;
 mod log;
 mod out;

@@ -1,18 +1,17 @@
 //! Connects: finds out what the configuration says, decides who does it, and goes the way to the host.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
-use crate::auth::{Keyring, hardware_only};
+use crate::auth::hardware_only;
 use crate::choice::{Choice, Facts, choose};
-use crate::config::{Agent, Hop, Resolved, Resolver, Settings};
-use crate::dial::dial;
+use crate::config::{Agent, Hop, Resolved, Resolver};
 use crate::endpoint::check_host;
-use crate::known::Store;
+use crate::keep::{Keeper, Unkept};
+use crate::opener::Opener;
 use crate::program;
-use crate::ramp::Ramp;
-use crate::session::{Needs, Session, open};
-use crate::{BoxFuture, Endpoint, Error, Options, Transport};
+use crate::route::{Plan, Route};
+use crate::{Endpoint, Error, Options, Transport};
 
 /// Jump hosts may have jump hosts; more than these are a circle.
 const MAX_HOPS: usize = 8;
@@ -26,20 +25,8 @@ pub struct Client {
 struct Shared {
     options: Arc<Options>,
     resolver: Resolver,
-    store: Arc<Store>,
-    keyring: Keyring,
-    ramp: Ramp,
-    /// Open connections to jump hosts, by the way to them. The lock of each makes those wait who need the same.
-    hops: Mutex<HashMap<Vec<Hop>, Slot>>,
-}
-
-/// A connection that others hold, if there is one.
-type Slot = Arc<tokio::sync::Mutex<Weak<Session>>>;
-
-/// What is known of a host before anything is sent to it.
-struct Plan {
-    endpoint: Endpoint,
-    settings: Arc<Settings>,
+    opener: Opener,
+    keeper: Option<Keeper>,
 }
 
 /// Who connects.
@@ -63,7 +50,7 @@ impl Reason {
 
 /// The jump hosts to a host.
 enum Way {
-    Open(Vec<Hop>),
+    Open(Vec<(Hop, Plan)>),
     Closed(String),
 }
 
@@ -74,17 +61,15 @@ impl Client {
         let options = Arc::new(options);
         let shared = Shared {
             resolver: Resolver::new(options.clone()),
-            store: Arc::default(),
-            keyring: Keyring::new(options.passphrase.clone()),
-            ramp: Ramp::new(options.handshakes),
-            hops: Mutex::default(),
+            opener: Opener::new(options.clone()),
+            keeper: options.keep.clone().map(Keeper::new),
             options,
         };
         Self { shared: Arc::new(shared) }
     }
 
     /// Connects and authenticates, in this process or by the `ssh` program; [`Transport::kind`] and
-    /// [`Transport::note`] say which, and why.
+    /// [`Transport::note`] say which, and why. Where connections are kept ([`Options::keep`]) it is one of those.
     ///
     /// # Errors
     /// One attempt, with everything that can go wrong in it; see [`Error::is_transient`].
@@ -92,19 +77,32 @@ impl Client {
         endpoint.check()?;
         let shared = &*self.shared;
         let endpoint = &endpoint.at_home(&shared.options.home);
-        let plan = match shared.road(endpoint).await? {
-            Road::InProcess(plan) => *plan,
-            Road::Program(reason) => return shared.program(endpoint, &reason).await,
+        let route = match shared.route(endpoint).await? {
+            Ok(route) => route,
+            Err(reason) => return shared.program(endpoint, &reason).await,
         };
-        // A way that the client in this process cannot go is not half gone.
-        let way = match shared.way(&plan.settings.jumps).await? {
-            Way::Open(hops) => hops,
-            Way::Closed(why) => return shared.program(endpoint, &Reason::new(why)).await,
-        };
-        match shared.reach(&plan, &way).await {
-            Ok(session) => Ok(Arc::new(session)),
-            Err(Error::Auth { beyond: Some(why), .. }) => shared.program(endpoint, &Reason::new(why)).await,
-            Err(error) => Err(error),
+        match shared.reach(&route).await {
+            Err(Error::Auth { beyond: Some(why), .. } | Error::Kept { beyond: Some(why), .. }) => {
+                shared.program(endpoint, &Reason::new(why)).await
+            }
+            reached => reached,
+        }
+    }
+
+    /// Ends the kept connections to where an endpoint leads, whoever opened them; says how many there were.
+    ///
+    /// # Errors
+    /// Where names are refused, or the configuration cannot be read.
+    pub async fn forget(&self, endpoint: &Endpoint) -> Result<usize, Error> {
+        endpoint.check()?;
+        let Some(keep) = &self.shared.options.keep else { return Ok(0) };
+        match self.shared.road(&endpoint.at_home(&self.shared.options.home)).await? {
+            Road::InProcess(plan) => {
+                let settings = &plan.settings;
+                let asked = format!("{}@{}:{}", settings.user, settings.host, settings.port);
+                crate::keep::end(&keep.folder, &[asked]).await
+            }
+            Road::Program(_) => Ok(0),
         }
     }
 
@@ -122,6 +120,33 @@ impl Client {
 }
 
 impl Shared {
+    /// How to get to an endpoint, or why that is the `ssh` program's to find out.
+    async fn route(&self, endpoint: &Endpoint) -> Result<Result<Route, Reason>, Error> {
+        let target = match self.road(endpoint).await? {
+            Road::InProcess(plan) => *plan,
+            Road::Program(reason) => return Ok(Err(reason)),
+        };
+        // A way that the client in this process cannot go is not half gone.
+        Ok(match self.way(&target.settings.jumps).await? {
+            Way::Open(hops) => Ok(Route { target, hops }),
+            Way::Closed(why) => Err(Reason::new(why)),
+        })
+    }
+
+    /// The connection at the end of a way: a kept one where that is wanted and can be had.
+    async fn reach(&self, route: &Route) -> Result<Arc<dyn Transport>, Error> {
+        if let (Some(keeper), Some(persist)) =
+            (&self.keeper, self.options.keep.as_ref().and_then(|keep| keep.persist))
+        {
+            match keeper.open(route, persist).await {
+                Ok(kept) => return Ok(Arc::new(kept)),
+                Err(Unkept::Failed(error)) => return Err(error),
+                Err(Unkept::Unavailable(why)) => keeper.complain(&why),
+            }
+        }
+        Ok(Arc::new(self.opener.open(route).await?))
+    }
+
     async fn road(&self, endpoint: &Endpoint) -> Result<Road, Error> {
         let Resolved { dump, settings } = self.resolver.resolve(endpoint).await?;
         let settings = match settings {
@@ -158,72 +183,28 @@ impl Shared {
     /// The whole way over jump hosts. The first of them is reached as its own configuration says.
     async fn way(&self, jumps: &[Hop]) -> Result<Way, Error> {
         let mut hops: VecDeque<Hop> = jumps.iter().cloned().collect();
-        // Those at the end of the list whose roads are known.
-        let mut checked = 0;
-        while checked < hops.len() {
-            if hops.len() > MAX_HOPS {
-                return Err(Error::Config(format!("the way over jump host {} is a circle", hops[0].host)));
+        // The end of the way, as far as it is known.
+        let mut known: VecDeque<(Hop, Plan)> = VecDeque::new();
+        while let Some(hop) = hops.pop_back() {
+            if known.len() >= MAX_HOPS {
+                return Err(Error::Config(format!("the way over jump host {} is a circle", hop.host)));
             }
-            let hop = &hops[hops.len() - 1 - checked];
-            let own = match self.hop_road(hop).await? {
-                Road::InProcess(plan) => plan.settings.jumps.clone(),
+            let plan = match self.hop_road(&hop).await? {
+                Road::InProcess(plan) => *plan,
                 Road::Program(reason) => {
                     return Ok(Way::Closed(format!("jump host {}: {}", hop.host, reason.why)));
                 }
             };
-            checked += 1;
-            if checked == hops.len() {
-                own.into_iter().rev().for_each(|hop| hops.push_front(hop));
+            if hops.is_empty() {
+                hops.extend(plan.settings.jumps.iter().cloned());
             }
+            known.push_front((hop, plan));
         }
-        Ok(Way::Open(hops.into()))
-    }
-
-    /// Opens the connection itself, over the last of the jump hosts if there are any.
-    async fn reach(&self, plan: &Plan, way: &[Hop]) -> Result<Session, Error> {
-        let settings = &plan.settings;
-        let needs = Needs { options: &self.options, store: &self.store, keyring: &self.keyring };
-        let limit = plan.endpoint.connect_timeout;
-        if way.is_empty() {
-            let _turn = self.ramp.pass(&format!("{}:{}", settings.host, settings.port)).await;
-            let stream = dial(&settings.host, settings.port, settings.family, limit).await?;
-            return open(stream, &plan.endpoint, settings, &needs, None).await;
-        }
-        let parent = self.hop(way).await?;
-        let _turn = self.ramp.pass(&format!("{way:?}")).await;
-        let stream = parent.tunnel(&settings.host, settings.port).await?;
-        open(stream, &plan.endpoint, settings, &needs, Some(parent)).await
-    }
-
-    /// The connection to the last jump host of a way: the open one, or a new one.
-    fn hop<'a>(&'a self, way: &'a [Hop]) -> BoxFuture<'a, Result<Arc<Session>, Error>> {
-        Box::pin(async move {
-            let Some((last, before)) = way.split_last() else {
-                return Err(Error::Config("a way without jump hosts has no last one".into()));
-            };
-            let slot = {
-                let mut hops = self.hops.lock().unwrap_or_else(PoisonError::into_inner);
-                hops.entry(way.to_vec()).or_default().clone()
-            };
-            // Whoever waits here waits for a shorter way only, so that nobody waits in a circle.
-            let mut slot = slot.lock().await;
-            if let Some(session) = slot.upgrade()
-                && session.is_open()
-            {
-                return Ok(session);
-            }
-            let Road::InProcess(plan) = self.hop_road(last).await? else {
-                return Err(Error::Config(format!("that of jump host {} has changed meanwhile", last.host)));
-            };
-            let placed = |source| Error::Jump { hop: last.host.clone(), source: Box::new(source) };
-            let session = Arc::new(self.reach(&plan, before).await.map_err(placed)?);
-            *slot = Arc::downgrade(&session);
-            Ok(session)
-        })
+        Ok(Way::Open(known.into()))
     }
 
     async fn program(&self, endpoint: &Endpoint, reason: &Reason) -> Result<Arc<dyn Transport>, Error> {
-        let _turn = self.ramp.pass(&format!("ssh {}", endpoint.host)).await;
+        let _turn = self.opener.ramp.pass(&format!("ssh {}", endpoint.host)).await;
         Ok(Arc::new(program::connect(endpoint, &self.options, &reason.why, !reason.master).await?))
     }
 }

@@ -1,6 +1,6 @@
 //! Connects to a name: all its addresses, each with a small head start over the next.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
@@ -11,6 +11,9 @@ use crate::config::Family;
 
 /// How long an address has before the next is tried beside it.
 const HEAD_START: Duration = Duration::from_millis(250);
+
+/// How long a name may take until a kept connection to it is left alone.
+const LOOK_UP: Duration = Duration::from_secs(5);
 
 /// A connection to the first address that answers.
 pub(crate) async fn dial(
@@ -25,6 +28,15 @@ pub(crate) async fn dial(
     // Small frames must not wait for more; where the system refuses, it is only slower.
     let _ = stream.set_nodelay(true);
     Ok(stream)
+}
+
+/// Whether an address is still one of those that a name has; an address is its own.
+pub(crate) async fn leads_to(host: &str, port: u16, peer: IpAddr) -> bool {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return address == peer;
+    }
+    let found = tokio::time::timeout(LOOK_UP, lookup_host((host, port))).await;
+    found.is_ok_and(|found| found.is_ok_and(|mut found| found.any(|address| address.ip() == peer)))
 }
 
 async fn any(host: &str, port: u16, family: Option<Family>, address: &str) -> Result<TcpStream, Error> {

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, Secret};
 
 /// Where and how to connect, as the inventory says it: before `ssh_config` is applied.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Endpoint {
     /// The name in the inventory, for messages.
     pub name: String,
@@ -17,6 +19,7 @@ pub struct Endpoint {
     /// The user, where the inventory names one.
     pub user: Option<String>,
     /// A password for the `password` and `keyboard-interactive` methods.
+    #[serde(skip)]
     pub password: Option<Secret>,
     /// Private keys that the inventory names.
     pub identity_files: Vec<PathBuf>,
@@ -29,7 +32,7 @@ pub struct Endpoint {
 }
 
 /// What to do about a host key that is not known. A changed or revoked key is refused by the first two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum HostKeys {
     /// Refuse it, unless the user's `ssh_config` is explicitly more lenient.
     #[default]

@@ -105,6 +105,19 @@ pub enum Error {
     /// The `ssh` program cannot be started or does not do its work.
     #[error("ssh program: {0}")]
     Program(String),
+    /// Connections cannot be kept for later runs.
+    #[error("kept connections: {0}")]
+    Keep(String),
+    /// What went wrong in the process that keeps connections, in its words.
+    #[error("{text}")]
+    Kept {
+        /// The whole of it.
+        text: String,
+        /// Whether another attempt may go better.
+        transient: bool,
+        /// What the `ssh` program could try that this process cannot.
+        beyond: Option<String>,
+    },
     /// All attempts were used up; the last one failed like this.
     #[error("max retries exceeded: {source}")]
     Retries {
@@ -130,6 +143,7 @@ impl Error {
             // The resolver tells a missing name from a missing answer only by its words.
             Self::Resolve { why, .. } => why.contains("emporary failure") || why.contains("ry again"),
             Self::Jump { source, .. } | Self::Retries { source, .. } => source.is_transient(),
+            Self::Kept { transient, .. } => *transient,
             Self::Name { .. }
             | Self::Config(_)
             | Self::HostKey(_)
@@ -137,6 +151,7 @@ impl Error {
             | Self::Protocol { .. }
             | Self::Exec { .. }
             | Self::Program(_)
+            | Self::Keep(_)
             | Self::Cancelled => false,
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{BoxFuture, Secret};
+use crate::{BoxFuture, Keep, Secret};
 
 /// Asks for the passphrase of a key file; nothing means that there is none to be had. A server waits meanwhile,
 /// no longer than [`Options::auth_timeout`]; another attempt finds the answer.
@@ -32,6 +32,8 @@ pub struct Options {
     pub auth_timeout: Duration,
     /// Who is asked for passphrases.
     pub passphrase: Option<Passphrase>,
+    /// How connections are kept for later runs. The process that keeps them asks nobody for passphrases.
+    pub keep: Option<Keep>,
 }
 
 /// Which `ssh_config` counts.
@@ -59,6 +61,7 @@ impl Options {
             keepalive: Duration::from_secs(15),
             auth_timeout: Duration::from_secs(30),
             passphrase: None,
+            keep: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::Error;
@@ -18,17 +19,36 @@ pub trait Transport: Send + Sync {
     /// could be started is known from [`Channel::exit`].
     fn exec<'a>(&'a self, command: &'a str) -> BoxFuture<'a, Result<Channel, Error>>;
 
+    /// The same for a command of a kind that a kept connection starts one of ahead: the one that is ready is taken
+    /// where there is one, and the command is started otherwise.
+    fn exec_ahead<'a>(&'a self, command: &'a str, kind: &'a Ahead) -> BoxFuture<'a, Result<Channel, Error>> {
+        let _ = kind;
+        self.exec(command)
+    }
+
     /// Says good-bye and ends the connection. Commands that still run lose it.
     fn close(&self) -> BoxFuture<'_, ()>;
 
     /// Whether the connection was alive when something was last heard of it.
     fn is_open(&self) -> bool;
 
-    /// `russh` for the connection in this process, `ssh` for a child process.
+    /// `russh` for the connection in this process, `kept` for one in the process that keeps connections, `ssh` for a
+    /// child process.
     fn kind(&self) -> &'static str;
 
     /// How the connection came about, for the log: algorithms and key, or why a child process has it.
     fn note(&self) -> &str;
+}
+
+/// A kind of command that one may be started of ahead, for whoever comes next.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ahead {
+    /// Commands of the same name can stand for each other.
+    pub name: String,
+    /// What starts the next one.
+    pub next: String,
+    /// What the next one is told at once.
+    pub opening: String,
 }
 
 /// A running command: its three streams and its end.

@@ -65,7 +65,7 @@ impl Args {
         let names = windlass_engine::Hosts::select(&inventory, &self.pattern)
             .map_err(|why| Error::told(Code::NoHosts, format!("`{}`: {why}", self.pattern)))?;
         let hosts: Vec<Host> = names.iter().map(|name| Host::of(inventory.inventory(), name)).collect();
-        let (reach, what) = (compose::reach(app), self.what);
+        let (reach, what) = (compose::reach(app)?, self.what);
         let said = drive::block_on(async move { Ok(visit(reach, what, hosts).await) })?;
         show(&said, what, app)?;
         Ok(if said.iter().all(|said| said.result.is_ok()) { Exit::Done } else { Exit::Failed })

@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod budget;
 pub(crate) mod completions;
+pub(crate) mod connections;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod explain;
@@ -11,6 +12,7 @@ pub(crate) mod graph;
 pub(crate) mod hosts;
 pub(crate) mod init;
 pub(crate) mod inventory;
+pub(crate) mod keeper;
 pub(crate) mod man;
 pub(crate) mod models;
 pub(crate) mod plan;
@@ -38,6 +40,7 @@ pub(crate) fn run(command: Command, app: &App) -> Result<Exit, Error> {
         Command::Graph(args) => args.run(app),
         Command::Exec(args) => args.run(app),
         Command::Gate(args) => args.run(app),
+        Command::Connections(args) => args.run(app),
         Command::Resume(args) => args.run(app),
         Command::Runs(args) => args.run(app),
         Command::Inventory(args) => args.run(app),
@@ -49,5 +52,6 @@ pub(crate) fn run(command: Command, app: &App) -> Result<Exit, Error> {
         Command::Doctor(args) => args.run(app),
         Command::Completions(args) => args.run(app),
         Command::Man(args) => args.run(app),
+        Command::Keeper(args) => args.run(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod facts;
 mod faults;
+mod kept;
 mod undo;
 
 use std::path::PathBuf;

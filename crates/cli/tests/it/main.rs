@@ -18,6 +18,7 @@ mod fleet;
 mod foreseen;
 mod hosts;
 mod inventory;
+mod kept;
 mod lookups;
 mod many_processes;
 mod models;

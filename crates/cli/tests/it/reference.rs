@@ -47,6 +47,7 @@ const COMMANDS: &[&str] = &[
     "doctor",
     "exec",
     "gate",
+    "connections",
     "completions",
 ];
 

@@ -83,6 +83,9 @@ impl Action for ModuleAction {
     }
 
     fn run_all<'a>(&'a self, steps: Vec<(Arc<dyn Action>, StepContext)>, tell: Tell) -> AllFuture<'a> {
+        if let Some((_, first)) = steps.first() {
+            self.reach.during(&first.memory, &first.run);
+        }
         Box::pin(far::run_all(&self.reach, steps, tell))
     }
 
@@ -92,6 +95,7 @@ impl Action for ModuleAction {
 
     fn before<'a>(&'a self, step: &'a StepContext) -> BeforeFuture<'a> {
         if self.is_far(&step.target) {
+            self.reach.during(&step.memory, &step.run);
             return Box::pin(far::before(&self.reach, self.module, step));
         }
         Box::pin(undo::before(self, step))
@@ -99,6 +103,7 @@ impl Action for ModuleAction {
 
     fn undo<'a>(&'a self, step: StepContext, before: Arc<Value>) -> ActionFuture<'a> {
         if self.is_far(&step.target) {
+            self.reach.during(&step.memory, &step.run);
             return Box::pin(far::undo(&self.reach, self.module, step, before));
         }
         Box::pin(undo::undo(self, step, before))
@@ -106,6 +111,7 @@ impl Action for ModuleAction {
 
     fn run<'a>(&'a self, step: StepContext) -> ActionFuture<'a> {
         if self.is_far(&step.target) {
+            self.reach.during(&step.memory, &step.run);
             return Box::pin(far::run(&self.reach, self.module, step));
         }
         Box::pin(async move {

@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use windlass_model::{Code, Failure};
-use windlass_ssh::Transport;
+use windlass_ssh::{Ahead, Transport};
 
 use super::Lost;
 use crate::remote::Streams;
@@ -27,10 +27,15 @@ impl Line {
     }
 
     /// Starts a command under the login shell, or here under `sh`.
-    pub(super) async fn start(&self, command: &str) -> Result<Streams, Failure> {
+    /// One that was started ahead stands for it, if it is of a kind of which there may be one.
+    pub(super) async fn start(&self, command: &str, kind: Option<&Ahead>) -> Result<Streams, Failure> {
         match self {
             Line::Ssh(transport) => {
-                let channel = transport.exec(command).await.map_err(|error| failure(&error))?;
+                let channel = match kind {
+                    Some(kind) => transport.exec_ahead(command, kind).await,
+                    None => transport.exec(command).await,
+                };
+                let channel = channel.map_err(|error| failure(&error))?;
                 Ok(Streams { input: channel.stdin, output: channel.stdout, errors: channel.stderr })
             }
             Line::Here => here(command),
@@ -64,7 +69,7 @@ pub(super) fn lost(error: &windlass_ssh::Error) -> Lost {
     }
 }
 
-fn failure(error: &windlass_ssh::Error) -> Failure {
+pub(super) fn failure(error: &windlass_ssh::Error) -> Failure {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     // Attempts say how many there were; why they failed is their source.

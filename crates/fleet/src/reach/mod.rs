@@ -9,20 +9,20 @@ mod line;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
-use windlass_engine::Target;
-use windlass_gate::wire::Info;
+use windlass_engine::{RunMemory, Target};
+use windlass_gate::wire::{Info, Order, VERSION, encode};
 use windlass_model::{Code, Failure, RunId};
-use windlass_ssh::Client;
+use windlass_ssh::{Ahead, Client};
 
 use self::endpoint::Way;
 pub(crate) use self::endpoint::{becomes, role_of};
 use self::line::Line;
-use crate::remote::{Delivery, Gate, Method, Options, RemoteRunner};
+use crate::remote::{Become, Delivery, Gate, Method, Options, RemoteRunner};
 
 /// How often connecting to a host is tried.
 const ATTEMPTS: u32 = 3;
@@ -30,12 +30,18 @@ const ATTEMPTS: u32 = 3;
 /// How long all attempts together may take: three times ten seconds, and the pauses between.
 const WITHIN: Duration = Duration::from_secs(35);
 
+/// How much longer than its connection is kept a gate waits for the next run: by then it was ended, or whoever would
+/// have done that is gone.
+const MARGIN: Duration = Duration::from_secs(60);
+
 /// The way to other hosts. Clones share their connections.
 #[derive(Clone)]
 pub struct Reach(Arc<Inner>);
 
 struct Inner {
     ssh: Client,
+    /// How long connections are kept for later runs.
+    persist: Option<Duration>,
     gates: Option<PathBuf>,
     delivery: OnceLock<Result<Delivery, String>>,
     lines: Slots<(RunId, Arc<str>), Line>,
@@ -52,6 +58,7 @@ impl Reach {
     /// The way of this user. `gates` is a folder with gates for other architectures (`windlass-gate-ARCH`).
     pub fn new(ssh: windlass_ssh::Options, gates: Option<PathBuf>) -> Self {
         let inner = Inner {
+            persist: ssh.keep.as_ref().and_then(|keep| keep.persist),
             ssh: Client::new(ssh),
             gates,
             delivery: OnceLock::new(),
@@ -82,8 +89,11 @@ impl Reach {
             Some(wanted) => wanted.command(&delivery),
             None => delivery.command(),
         };
-        let streams = self.line(run, target, &way, cancel).await?.start(&command).await;
-        let streams = streams.map_err(Lost::Connection)?;
+        // Where a password may be asked for, nobody is there to give it ahead of time.
+        let early = self.0.persist.filter(|_| wanted.as_ref().is_none_or(Become::eager));
+        let ahead = early.map(|persist| ahead(&delivery, wanted.as_ref(), persist));
+        let line = self.line(run, target, &way, cancel).await?;
+        let streams = line.start(&command, ahead.as_ref()).await.map_err(Lost::Connection)?;
         let gate = Gate::open(streams, delivery, wanted.as_ref(), Options::default());
         let made = RemoteRunner::new(gate);
         *runner = Some(made.clone());
@@ -99,8 +109,12 @@ impl Reach {
     /// Removes the gates of a target's user from it, and everything else in their folders.
     pub async fn clean(&self, target: &Target, cancel: &CancellationToken) -> Result<(), Failure> {
         let way = Way::of(target)?;
+        if let Some(endpoint) = &way.endpoint {
+            // A kept connection may have a gate on it that waits for the next run.
+            self.0.ssh.forget(endpoint).await.map_err(|error| line::failure(&error))?;
+        }
         let line = self.line(&errand(), target, &way, cancel).await.map_err(Lost::failure)?;
-        let streams = line.start(&Delivery::clean()).await?;
+        let streams = line.start(&Delivery::clean(), None).await?;
         drop(streams.input);
         let mut said = Vec::new();
         // A host that says more than this says something else.
@@ -120,7 +134,12 @@ impl Reach {
         }
     }
 
-    /// Ends all gates and connections.
+    /// Ends the gates and connections of a run when its memory goes, without a word: a gate ends with its input.
+    pub(crate) fn during(&self, memory: &RunMemory, run: &RunId) {
+        memory.get::<Visit>().0.get_or_init(|| (Arc::downgrade(&self.0), run.clone()));
+    }
+
+    /// Ends all gates and connections, and waits until the gates are gone.
     pub async fn close(&self) {
         let runners = std::mem::take(&mut *lock(&self.0.runners));
         let closing = runners.into_values().map(|slot| async move {
@@ -177,6 +196,33 @@ impl Reach {
             )
         })
     }
+}
+
+/// A run's stay on hosts.
+#[derive(Default)]
+struct Visit(OnceLock<(Weak<Inner>, RunId)>);
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let Some((reach, run)) = self.0.get() else { return };
+        if let Some(reach) = reach.upgrade() {
+            lock(&reach.runners).retain(|(of, _, _), _| of != run);
+            lock(&reach.lines).retain(|(of, _), _| of != run);
+        }
+    }
+}
+
+/// A gate that waits for the next run: those of the same program and user can stand for each other.
+fn ahead(delivery: &Delivery, wanted: Option<&Become>, persist: Duration) -> Ahead {
+    let next = match wanted {
+        Some(wanted) => wanted.command(delivery),
+        None => delivery.command(),
+    };
+    let quiet = u64::try_from((persist + MARGIN).as_millis()).unwrap_or(u64::MAX);
+    let hello = Order::Hello { version: VERSION, quiet_ms: Some(quiet) };
+    let opening = String::from_utf8(encode(&hello)).expect("a message is text");
+    let who = wanted.map_or_else(String::new, |wanted| format!(" {wanted:?}"));
+    Ahead { name: format!("gate {}{who}", delivery.name()), next, opening }
 }
 
 impl std::fmt::Debug for Reach {

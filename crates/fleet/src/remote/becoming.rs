@@ -105,7 +105,7 @@ impl Become {
     }
 
     /// Whether orders may be sent before the gate is there: not where they could be taken for a password.
-    pub(super) fn eager(&self) -> bool {
+    pub(crate) fn eager(&self) -> bool {
         self.password.is_none() && self.method != Method::Su
     }
 }

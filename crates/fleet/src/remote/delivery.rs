@@ -89,6 +89,15 @@ impl Delivery {
         quoted(&format!("{choose}{FUNCTIONS}{BODY}"))
     }
 
+    /// Which gates these are. Commands of deliveries of the same name start the same.
+    pub(crate) fn name(&self) -> String {
+        self.gates
+            .iter()
+            .map(|(arch, image)| format!("{arch}:{}", image.sha256))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
     /// A command that removes the gates of this user from a host. It prints one line with the word `clean`.
     pub fn clean() -> String {
         quoted(&format!("h=; n=0; z=0; m=;{FUNCTIONS}{CLEAN}"))

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::dump::{Dump, paths};
 use super::scan::Extras;
 use super::simple::Simple;
@@ -12,7 +14,7 @@ use crate::known::Identity;
 use crate::{Endpoint, Error, HostKeys, Options};
 
 /// The settings for one host.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) host: String,
     pub(crate) port: u16,
@@ -44,7 +46,7 @@ pub(crate) struct Settings {
 }
 
 /// Lists of algorithms that the user restricts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Algorithms {
     pub(crate) kex: Option<Vec<String>>,
     pub(crate) ciphers: Option<Vec<String>>,
@@ -55,21 +57,21 @@ pub(crate) struct Algorithms {
 }
 
 /// Which addresses count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Family {
     V4,
     V6,
 }
 
 /// Where the agent listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Agent {
     None,
     Socket(PathBuf),
 }
 
 /// A host on the way.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Hop {
     pub(crate) user: Option<String>,
     pub(crate) host: String,
@@ -77,7 +79,7 @@ pub(crate) struct Hop {
 }
 
 /// A way to prove who we are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Method {
     PublicKey,
     Keyboard,

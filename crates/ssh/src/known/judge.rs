@@ -4,13 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::{Algorithm, Certificate, PublicKey, PublicKeyOrCertificate};
+use serde::{Deserialize, Serialize};
 
 use super::line::Line;
 use super::{Known, fingerprint, pattern_matches};
 use crate::error::HostKeyError;
 
 /// By which names a host is looked up.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     /// As `known_hosts` names it: `host`, or `[host]:port` where the port is not 22, or the `HostKeyAlias`.
     pub(crate) name: String,

@@ -8,6 +8,8 @@ use std::time::SystemTime;
 use russh::client::{DisconnectReason, Handler, Session};
 use russh::keys::{Algorithm, PublicKeyOrCertificate};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::config::Settings;
 use crate::known::{Known, Store, Verdict, judge};
 use crate::{Error, HostKeys, error::HostKeyError};
@@ -17,11 +19,20 @@ use crate::{Error, HostKeys, error::HostKeyError};
 pub(crate) struct Report {
     /// The host key is not surely the right one, and the user wants to go on.
     pub(crate) doubtful: AtomicBool,
+    /// Cancelled when the connection has ended.
+    pub(crate) over: CancellationToken,
+    /// What the server showed.
+    shown: Mutex<Option<Arc<PublicKeyOrCertificate>>>,
     kex: Mutex<Option<String>>,
     end: Mutex<Option<String>>,
 }
 
 impl Report {
+    /// The key or certificate that the server showed.
+    pub(crate) fn shown(&self) -> Option<Arc<PublicKeyOrCertificate>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Which key exchange the two sides agreed on.
     pub(crate) fn kex(&self) -> Option<String> {
         self.kex.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -55,7 +66,8 @@ impl Guard {
         Ok(Self { store, settings, known, bare, report: Arc::default() })
     }
 
-    async fn check(&self, shown: &PublicKeyOrCertificate) -> Result<bool, Error> {
+    /// Whether the server is who it should be. The error says why not.
+    pub(crate) async fn check(&self, shown: &PublicKeyOrCertificate) -> Result<bool, Error> {
         self.acceptable(shown)?;
         let settings = &self.settings;
         let verdict = judge(&settings.known_as, &self.known, &self.bare, shown, SystemTime::now());
@@ -122,6 +134,11 @@ impl Handler for Guard {
     type Error = Error;
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Error> {
+        let same = match shown.certificate() {
+            Some(certificate) => PublicKeyOrCertificate::from(certificate.clone()),
+            None => PublicKeyOrCertificate::from(shown.public_key()),
+        };
+        *self.report.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(same));
         self.check(shown).await
     }
 
@@ -144,6 +161,7 @@ impl Handler for Guard {
             DisconnectReason::Error(error) => (words(&error), Err(error)),
         };
         self.report.end.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(words);
+        self.report.over.cancel();
         result
     }
 }

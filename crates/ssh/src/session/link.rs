@@ -1,6 +1,8 @@
 //! An open connection over russh: commands, and ways to hosts behind it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use russh::client::{Handle, Msg};
@@ -9,6 +11,9 @@ use russh::{ChannelStream, Disconnect};
 use super::guard::{Guard, Report};
 use super::open::within;
 use super::pump;
+use crate::config::Settings;
+use crate::dial::leads_to;
+use crate::known::Store;
 use crate::{BoxFuture, Channel, Error, Transport};
 
 /// A server that lets us in opens channels at once.
@@ -20,9 +25,17 @@ pub(crate) struct Session {
     address: String,
     note: String,
     report: Arc<Report>,
-    set_env: Vec<(String, String)>,
+    origin: Origin,
+}
+
+/// Where a connection comes from.
+pub(super) struct Origin {
+    pub(super) store: Arc<Store>,
+    pub(super) settings: Arc<Settings>,
+    /// The address at its other end, where it does not run through another connection.
+    pub(super) peer: Option<IpAddr>,
     /// The connection that this one runs through: it lives as long.
-    parent: Option<Arc<Session>>,
+    pub(super) parent: Option<Arc<Session>>,
 }
 
 impl Session {
@@ -31,14 +44,59 @@ impl Session {
         address: String,
         note: String,
         report: Arc<Report>,
-        set_env: Vec<(String, String)>,
-        parent: Option<Arc<Session>>,
+        origin: Origin,
     ) -> Self {
-        let note = match &parent {
+        let note = match &origin.parent {
             Some(parent) => format!("{note}, through {}", parent.address),
             None => note,
         };
-        Self { handle, address, note, report, set_env, parent }
+        Self { handle, address, note, report, origin }
+    }
+
+    /// Whether nothing is known of its end.
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.handle.is_closed() && self.origin.parent.as_ref().is_none_or(|parent| parent.is_alive())
+    }
+
+    /// Why it ended, as far as that is known.
+    pub(crate) fn why(&self) -> String {
+        self.report.end().unwrap_or_else(|| "the connection ended".into())
+    }
+
+    /// Ends when the connection does.
+    pub(crate) async fn over(&self) {
+        self.report.over.cancelled().await;
+    }
+
+    /// Whether a new connection would lead to the same place today: its name still means this address, and its
+    /// host key is looked at again. The same goes for the hosts on the way.
+    pub(crate) fn holds(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async move {
+            let Origin { store, settings, peer, parent } = &self.origin;
+            if let Some(parent) = parent
+                && !parent.holds().await
+            {
+                return false;
+            }
+            if let Some(peer) = peer
+                && !leads_to(&settings.host, settings.port, *peer).await
+            {
+                return false;
+            }
+            let (Some(shown), Ok(guard)) = (self.report.shown(), Guard::new(store.clone(), settings.clone()))
+            else {
+                return false;
+            };
+            let doubtful = |report: &Report| report.doubtful.load(Ordering::Relaxed);
+            matches!(guard.check(&shown).await, Ok(true)) && doubtful(&guard.report) == doubtful(&self.report)
+        })
+    }
+
+    /// Whether the server answers, now.
+    pub(crate) async fn answers(&self, limit: Duration) -> bool {
+        self.is_alive()
+            && matches!(tokio::time::timeout(limit, self.handle.send_ping()).await, Ok(Ok(())))
+            && self.is_alive()
     }
 
     /// A stream to a host behind this one.
@@ -63,7 +121,7 @@ impl Session {
             }
             Err(why) => return Err(self.lost(&why)),
         };
-        for (name, value) in &self.set_env {
+        for (name, value) in &self.origin.settings.set_env {
             channel.set_env(false, name, value).await.map_err(|why| self.lost(&why))?;
         }
         channel.exec(true, command).await.map_err(|why| self.lost(&why))?;
@@ -89,7 +147,7 @@ impl Transport for Session {
     }
 
     fn is_open(&self) -> bool {
-        !self.handle.is_closed() && self.parent.as_ref().is_none_or(|parent| parent.is_open())
+        self.is_alive()
     }
 
     fn kind(&self) -> &'static str {

@@ -10,3 +10,4 @@ mod reader;
 pub(crate) use guard::Guard;
 pub(crate) use link::Session;
 pub(crate) use open::{Needs, open};
+pub(crate) use reader::Reader;

@@ -1,5 +1,6 @@
 //! Makes one connection: key exchange, host key, authentication, each within its time.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -7,11 +8,12 @@ use std::time::Duration;
 use russh::client::Config;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::link::Origin;
 use super::{Guard, Session, algorithms};
 use crate::auth::{Keyring, login};
-use crate::config::Settings;
 use crate::known::Store;
-use crate::{Endpoint, Error, Options};
+use crate::route::Plan;
+use crate::{Error, Options};
 
 /// What the host can send before it must wait for us, and the size of a packet: over a slow line with a long way
 /// the window bounds the speed. The library takes no packet over 65,535 bytes.
@@ -29,17 +31,18 @@ pub(crate) struct Needs<'a> {
     pub(crate) keyring: &'a Keyring,
 }
 
-/// Talks over a stream that leads to the server until commands can run.
+/// Talks over a stream that leads to the server, at the address `peer` where it is no tunnel, until commands can run.
 pub(crate) async fn open<S>(
     stream: S,
-    endpoint: &Endpoint,
-    settings: &Arc<Settings>,
+    plan: &Plan,
     needs: &Needs<'_>,
+    peer: Option<IpAddr>,
     parent: Option<Arc<Session>>,
 ) -> Result<Session, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Plan { endpoint, settings } = plan;
     let address = format!("{}:{}", settings.host, settings.port);
     let guard = Guard::new(needs.store.clone(), settings.clone())?;
     let report = guard.report.clone();
@@ -67,7 +70,8 @@ where
         Some(kex) => format!("{kex}, {by}"),
         None => by,
     };
-    Ok(Session::new(handle, address, note, report, settings.set_env.clone(), parent))
+    let origin = Origin { store: needs.store.clone(), settings: settings.clone(), peer, parent };
+    Ok(Session::new(handle, address, note, report, origin))
 }
 
 pub(super) async fn within<T>(

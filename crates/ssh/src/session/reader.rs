@@ -9,13 +9,13 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::mpsc::Receiver;
 
 /// Packets, in order, as one stream. It ends when the sender is dropped.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     packets: Receiver<Bytes>,
     current: Bytes,
 }
 
 impl Reader {
-    pub(super) fn new(packets: Receiver<Bytes>) -> Self {
+    pub(crate) fn new(packets: Receiver<Bytes>) -> Self {
         Self { packets, current: Bytes::new() }
     }
 }

@@ -5,6 +5,7 @@ mod config;
 mod faults;
 mod hosts;
 mod jumps;
+mod keep;
 mod names;
 mod passwords;
 mod program;
