@@ -15,41 +15,44 @@ use crate::{Become, Budget, Inventory, Rollout, StageName, StepId, TaskId};
 pub const PLAN_VERSION: u32 = 1;
 
 /// What will be done.
+///
+/// Its fields stand in the order of their names, as those of tasks and steps do: its canonical bytes are then written
+/// without anything being moved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The format's version.
-    pub version: u32,
-    /// The workflow's name.
-    pub name: String,
     /// The backend that made it, as `mode/name`: `workflow/dag`.
     pub backend: String,
     /// What it is for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// How it is to be run.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub policy: Policy,
-    /// The variables of the whole run; strings may be residual templates.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub vars: Map<String, Value>,
-    /// Where secrets come from. Never their values.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub secrets: BTreeMap<String, SecretRef>,
+    /// Sets of hosts, as indices into `hosts`; tasks name a set, so that a thousand hosts are stored once.
+    pub host_sets: Vec<Vec<u32>>,
+    /// Every host that a step may touch, sorted.
+    pub hosts: Vec<Arc<str>>,
     /// What was read from outside while planning: each name with what it had.
     #[serde(default, skip_serializing_if = "is_default")]
     pub inputs: Inputs,
     /// What is known of hosts; empty where everything runs on this machine.
     #[serde(default, skip_serializing_if = "Inventory::is_empty")]
     pub inventory: Inventory,
-    /// Every host that a step may touch, sorted.
-    pub hosts: Vec<Arc<str>>,
-    /// Sets of hosts, as indices into `hosts`; tasks name a set, so that a thousand hosts are stored once.
-    pub host_sets: Vec<Vec<u32>>,
+    /// The workflow's name.
+    pub name: String,
+    /// How it is to be run.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub policy: Policy,
+    /// Where secrets come from. Never their values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, SecretRef>,
     /// Groups of tasks, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<Stage>,
     /// The tasks, sorted by id.
     pub tasks: Vec<Task>,
+    /// The variables of the whole run; strings may be residual templates.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub vars: Map<String, Value>,
+    /// The format's version.
+    pub version: u32,
 }
 
 /// What was read from outside while planning. `apply` and `resume` compare it with what is there then.
@@ -229,27 +232,27 @@ pub struct Rounds {
 /// Steps that run one after another on each host of a set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
-    /// Its id.
-    pub id: TaskId,
-    /// Index of its stage in [`Plan::stages`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stage: Option<u32>,
-    /// Index of its hosts in [`Plan::host_sets`].
-    pub hosts: u32,
-    /// Indices of the tasks that must be done first, sorted.
-    #[serde(default, skip_serializing_if = "is_empty")]
-    pub needs: Box<[u32]>,
-    /// All its steps: the body (with what blocks hold), then from `cleanup` on what always runs, in the
-    /// order in which it runs.
-    pub steps: Box<[Step]>,
-    /// Where the cleanup steps begin in `steps`; its length where there are none.
-    pub cleanup: u32,
     /// Blocks in its body, outer ones before inner ones.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub blocks: Box<[Block]>,
+    /// Where the cleanup steps begin in `steps`; its length where there are none.
+    pub cleanup: u32,
+    /// Index of its hosts in [`Plan::host_sets`].
+    pub hosts: u32,
+    /// Its id.
+    pub id: TaskId,
     /// What few tasks have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub more: Option<Box<TaskMore>>,
+    /// Indices of the tasks that must be done first, sorted.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub needs: Box<[u32]>,
+    /// Index of its stage in [`Plan::stages`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<u32>,
+    /// All its steps: the body (with what blocks hold), then from `cleanup` on what always runs, in the
+    /// order in which it runs.
+    pub steps: Box<[Step]>,
 }
 
 /// What few tasks have.
@@ -294,16 +297,16 @@ pub struct Block {
 /// One action with one input, on each host of its task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// Its id in its task.
-    pub id: StepId,
     /// What does it: a module's name, `approve`, `prompt`, ….
     pub action: Arc<str>,
-    /// What is meant to happen.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub intent: Intent,
+    /// Its id in its task.
+    pub id: StepId,
     /// The action's parameters; strings may be residual templates.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub input: Value,
+    /// What is meant to happen.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub intent: Intent,
     /// What few steps have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub more: Option<Box<StepMore>>,
