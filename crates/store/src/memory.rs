@@ -36,7 +36,8 @@ struct Entry {
     row: RunRow,
     /// The order of creation, for runs of the same millisecond.
     nth: u64,
-    records: Vec<Record>,
+    /// The records as they were appended, none of them empty: what is kept once is never moved again.
+    batches: Vec<Vec<Record>>,
     inbox: Vec<Posted>,
     outputs: BTreeMap<BlobId, u64>,
 }
@@ -64,7 +65,7 @@ impl Runs {
             run: run.clone(),
             row: RunRow::new(run),
             nth: self.created,
-            records: Vec::new(),
+            batches: Vec::new(),
             inbox: Vec::new(),
             outputs: BTreeMap::new(),
         };
@@ -87,6 +88,23 @@ impl Runs {
     }
 }
 
+impl Entry {
+    /// Adds records that follow those before.
+    fn add(&mut self, records: Vec<Record>) {
+        records.iter().for_each(|record| self.row.note(record));
+        if !records.is_empty() {
+            self.batches.push(records);
+        }
+    }
+
+    /// The records from number `from` on.
+    fn records(&self, from: u64) -> impl Iterator<Item = &Record> {
+        let before = |batch: &Vec<Record>| batch.last().is_some_and(|last| last.seq < from);
+        let first = self.batches.partition_point(before);
+        self.batches[first..].iter().flatten().skip_while(move |record| record.seq < from)
+    }
+}
+
 fn unknown(run: &RunId) -> Error {
     Error::UnknownRun { id: run.to_string(), known: Vec::new() }
 }
@@ -101,8 +119,7 @@ impl Journal for Memory {
         self.create(run)?;
         let mut runs = self.lock();
         let entry = runs.get_mut(&run.id)?;
-        records.iter().for_each(|record| entry.row.note(record));
-        entry.records = records;
+        entry.add(records);
         entry.outputs = outputs.clone();
         Ok(())
     }
@@ -111,8 +128,7 @@ impl Journal for Memory {
         let mut runs = self.lock();
         let entry = runs.get_mut(run)?;
         check_order(run, entry.row.seq, &records)?;
-        records.iter().for_each(|record| entry.row.note(record));
-        entry.records.extend(records);
+        entry.add(records);
         runs.position += 1;
         let position = Position(runs.position);
         // Under the lock, so that the position never goes back.
@@ -134,14 +150,12 @@ impl Journal for Memory {
         from_seq: u64,
         visit: &mut dyn FnMut(Vec<Record>) -> ControlFlow<()>,
     ) -> Result<()> {
-        let mut from = usize::try_from(from_seq.max(1) - 1).unwrap_or(usize::MAX);
+        let mut from = from_seq;
         loop {
-            let chunk: Vec<Record> = {
-                let runs = self.lock();
-                runs.get(run)?.records.iter().skip(from).take(CHUNK).cloned().collect()
-            };
-            from += chunk.len();
-            if chunk.is_empty() || visit(chunk).is_break() {
+            let chunk: Vec<Record> = self.lock().get(run)?.records(from).take(CHUNK).cloned().collect();
+            let Some(last) = chunk.last() else { return Ok(()) };
+            from = last.seq + 1;
+            if visit(chunk).is_break() {
                 return Ok(());
             }
         }
@@ -230,7 +244,7 @@ impl Journal for Memory {
         let runs = self.lock();
         let entry = runs.get(run)?;
         let outputs: u64 = entry.outputs.values().sum();
-        Ok(outputs + (entry.records.len() * size_of::<Record>() + entry.run.plan_bytes.len()) as u64)
+        Ok(outputs + entry.row.seq * size_of::<Record>() as u64 + entry.run.plan_bytes.len() as u64)
     }
 
     fn delete(&self, run: &RunId) -> Result<()> {
