@@ -222,24 +222,30 @@ impl Runtime {
     /// surrounding tokio runtime.
     pub fn start(&self, compiled: Compiled, options: RunOptions) -> Result<Run, Error> {
         let Compiled { plan, root, blobs, .. } = compiled;
-        plan.check()?;
-        self.check_actions(&plan)?;
-        self.keep(&blobs)?;
         let plan = Arc::new(plan);
         let id = options.id.clone().unwrap_or_else(new_id);
+        let (state, text) = beside(
+            || NewRun::of(id.clone(), &plan, &root, now_ms()),
+            || {
+                plan.check()?;
+                self.check_actions(&plan)?;
+                self.keep(&blobs)?;
+                Ok(RunState::new(plan.clone()))
+            },
+        )?;
         let lease = self.store().lease(&id)?;
         let run = NewRun {
             invoker: options.invoker.word().into(),
             document: options.document.clone(),
             options: noted(&options),
-            ..NewRun::of(id.clone(), &plan, &root, now_ms())
+            ..text
         };
         match &options.plan_id {
             Some(plan) => self.store().claim(plan, &run)?,
             None => self.store().create(&run)?,
         }
         let meta = RunMeta::new(id.clone(), options.invoker.word(), run.digest.clone());
-        let (state, mode) = (RunState::new(plan), options.mode);
+        let mode = options.mode;
         self.launch(Launch { id, state, meta, root, mode, lease, undo: false }, options)
     }
 
@@ -460,6 +466,23 @@ impl Runtime {
         });
         Ok(Run { id, plan, inputs: sender, done })
     }
+}
+
+/// Does two things at once and gives back what the second and the first made: to write a large plan as text takes as
+/// long as to look through it.
+fn beside<A: Send, B>(
+    aside: impl FnOnce() -> A + Send,
+    here: impl FnOnce() -> Result<B, Error>,
+) -> Result<(B, A), Error> {
+    std::thread::scope(|threads| {
+        let aside = std::thread::Builder::new()
+            .name("plan".into())
+            .spawn_scoped(threads, aside)
+            .map_err(|source| Error::Io { path: "thread".into(), source })?;
+        let here = here();
+        let aside = aside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok((here?, aside))
+    })
 }
 
 /// What a run was started with, for its resume and for who looks at it.
