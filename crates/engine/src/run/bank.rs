@@ -153,6 +153,11 @@ impl Bank {
         Some((at, attempt, used.cloned().unwrap_or_default()))
     }
 
+    /// Whether no shared budget was ever asked for this run.
+    pub(crate) fn owes_nothing(&self) -> bool {
+        self.jobs.is_none()
+    }
+
     /// Waits until everything that was to be settled is. What was held back for attempts that `began` does not
     /// know is given back first.
     pub(crate) async fn drain(&mut self, began: impl Fn(At, u32) -> bool) -> Result<(), Error> {
