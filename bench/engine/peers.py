@@ -1,6 +1,7 @@
 """Runs one graph of steps that do nothing in one of the peers, and prints what it took as JSON.
 
-The graphs are those of `bench-engine`: `fan` (one, then all others, then one), `layered` (twenty layers, each step
+`peers.py PEER SHAPE STEPS` runs one; `peers.py serve prefect` is the server that Prefect needs, whose address is in
+PREFECT_API_URL for its graphs. The graphs are those of `bench-engine`: `fan` (one, then all others, then one), `layered` (twenty layers, each step
 needs up to three of the layer before) and `chain`. Times are from the call that starts the run to its end: making
 the graph, importing libraries and starting servers is left out.
 """
@@ -11,11 +12,17 @@ import json
 import operator
 import os
 import resource
+import socket
+import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 LAYERS = 20
+
+# How long Prefect's server may take to answer, in seconds.
+SERVER_START = 150
 
 
 def needs(shape, steps):
@@ -124,14 +131,7 @@ def dbos(graph, folder):
 
 
 def prefect(graph, folder):
-    os.environ.update(
-        PREFECT_HOME=folder,
-        PREFECT_SERVER_ALLOW_EPHEMERAL_MODE="true",
-        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="300",
-        PREFECT_LOGGING_LEVEL="CRITICAL",
-        PREFECT_SERVER_ANALYTICS_ENABLED="false",
-        DO_NOT_TRACK="1",
-    )
+    os.environ.update(PREFECT_HOME=folder, PREFECT_LOGGING_LEVEL="CRITICAL", DO_NOT_TRACK="1")
     from prefect import flow, task
 
     done = []
@@ -153,11 +153,46 @@ def prefect(graph, folder):
         for future in futures.values():
             future.result()
 
-    # The server starts with the first flow.
+    # The first flow makes the connection to the server.
     warm()
     took = timed(run)
     assert sorted(done) == list(range(len(graph))), len(done)
     return took
+
+
+def serve_prefect(folder):
+    """Starts Prefect's server, says where it is once it answers, and waits for the end of standard input."""
+    port = str(free_port())
+    url = f"http://127.0.0.1:{port}/api"
+    env = dict(os.environ, PREFECT_HOME=folder, PREFECT_SERVER_ANALYTICS_ENABLED="false", DO_NOT_TRACK="1")
+    app = ["--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", port]
+    call = [sys.executable, "-m", "uvicorn", *app, "--log-level", "error"]
+    server = subprocess.Popen(call, env=env, stdout=sys.stderr)
+    deadline = time.monotonic() + SERVER_START
+    try:
+        while not answers(f"{url}/health"):
+            if server.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"the server does not answer (it returned {server.poll()})")
+            time.sleep(0.2)
+        print(url, flush=True)
+        sys.stdin.read()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=5) as reply:
+            return reply.status == 200
+    except OSError:
+        return False
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 PEERS = {
@@ -169,6 +204,8 @@ PEERS = {
 
 
 def main():
+    if sys.argv[1:] == ["serve", "prefect"]:
+        return serve_prefect(os.getcwd())
     peer, shape, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
     package, run = PEERS[peer]
     graph = needs(shape, steps)

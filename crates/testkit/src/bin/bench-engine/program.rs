@@ -118,13 +118,13 @@ impl Program {
         self.file("idle.yaml", "workflow: idle\ntasks:\n  - { id: wait, run: exec sleep 8 }\n")?;
         let mut child = self.command(&["run", "idle.yaml", "--id", "idle", "-q"]).spawn()?;
         std::thread::sleep(Duration::from_secs(2));
-        let memory = status(child.id(), "VmRSS:");
+        let (memory, own) = (status(child.id(), "VmRSS:"), status(child.id(), "RssAnon:"));
         let waits = child.try_wait()?.is_none();
         child.wait()?;
         if !waits {
             return Err("the run that was to wait for a command ended".into());
         }
-        Ok(json!({ "case": "program idle", "memory_bytes": memory }))
+        Ok(json!({ "case": "program idle", "memory_bytes": memory, "own_bytes": own }))
     }
 
     /// The plan of a playbook-like document over a thousand hosts.
