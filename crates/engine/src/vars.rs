@@ -190,6 +190,17 @@ fn for_each_text(plan: &Plan, visit: &mut impl FnMut(&str)) {
     }
 }
 
+/// Calls `visit` with every variable of a plan, of whatever level.
+pub(crate) fn each_variable(plan: &Plan, visit: &mut impl FnMut(&str, &Json)) {
+    let hosts = plan.inventory.hosts.values().map(|host| &host.vars);
+    let stages = plan.stages.iter().map(|stage| &stage.vars);
+    let tasks = plan.tasks.iter().filter_map(|task| Some(&task.more.as_ref()?.vars));
+    let steps = plan.tasks.iter().flat_map(|task| &task.steps);
+    let steps = steps.filter_map(|step| Some(&step.more.as_ref()?.vars));
+    let all = [&plan.vars, &plan.inventory.common].into_iter().chain(hosts).chain(stages).chain(tasks);
+    all.chain(steps).flatten().for_each(|(name, value)| visit(name, value));
+}
+
 pub(crate) fn each_of_step(step: &Step, visit: &mut impl FnMut(&str)) {
     each_in(&step.input, visit);
     let Some(more) = &step.more else { return };
@@ -209,7 +220,7 @@ pub(crate) fn each_in_map(map: &Map<String, Json>, visit: &mut impl FnMut(&str))
     map.values().for_each(|value| each_in(value, visit));
 }
 
-fn each_in(value: &Json, visit: &mut impl FnMut(&str)) {
+pub(crate) fn each_in(value: &Json, visit: &mut impl FnMut(&str)) {
     match value {
         Json::String(text) => visit(text),
         Json::Array(list) => list.iter().for_each(|item| each_in(item, visit)),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
-use windlass_expr::OnUrl;
+use windlass_expr::{OnUrl, patience};
 use windlass_http::{Client, Credentials, Follow, Options, Proxies, Request, Trust, Url};
 
 /// The largest answer, as with files: no expression could hold more.
@@ -121,7 +121,7 @@ impl Asked<'_> {
 
 fn fetch(url: &str, asked: &Asked<'_>, env: &BTreeMap<String, String>) -> io::Result<Vec<u8>> {
     asked.check()?;
-    let end = Instant::now() + WHOLE;
+    let (end, wanted) = (Instant::now() + WHOLE, patience());
     let bundle = asked.text("ca_path").or_else(|| env.get("SSL_CERT_FILE").cloned()).map(PathBuf::from);
     let proxies = match asked.flag("use_proxy", true)? {
         true => Proxies::read(|name| env.get(name).cloned()),
@@ -129,7 +129,7 @@ fn fetch(url: &str, asked: &Asked<'_>, env: &BTreeMap<String, String>) -> io::Re
     };
     let client = Client::new(Options {
         timeout: asked.timeout()?,
-        alive: Arc::new(move || Instant::now() < end),
+        alive: Arc::new(move || Instant::now() < end && wanted()),
         follow: asked.follow()?,
         trust: match bundle {
             _ if !asked.flag("validate_certs", true)? => Trust::Anyone,

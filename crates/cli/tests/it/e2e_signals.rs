@@ -32,7 +32,7 @@ fn begun(env: &TestEnv) -> Running {
 }
 
 /// The processes that the document wrote down and that are still there.
-fn alive(env: &TestEnv) -> Vec<String> {
+pub(crate) fn alive(env: &TestEnv) -> Vec<String> {
     let pids = env.read("pids").unwrap_or_default();
     pids.lines().filter(|pid| is_alive(pid)).map(str::to_owned).collect()
 }

@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
-use windlass_testkit::Fault;
+use windlass_testkit::{Fault, Signal};
 
-use super::e2e_support::{env, with};
+use super::e2e_signals::alive;
+use super::e2e_support::{env, lines, with};
 
 const DOCUMENT: &str = "workflow: l
 vars: { note: \"{{ lookup('file', 'note.txt') }}\" }
@@ -192,5 +193,95 @@ fn a_command_runs_only_when_the_record_of_its_step_is_durable() {
                 break;
             }
         }
+    }
+}
+
+#[test]
+fn a_slow_command_in_a_condition_holds_nothing_else_up() {
+    let env = with(
+        "workflow: l
+tasks:
+  - { id: a, run: echo a, when: \"lookup('pipe', 'while [ ! -e go ]; do sleep 0.05; done; echo yes') == 'yes'\" }
+  - { id: b, steps: [ { run: echo b }, { run: touch go } ] }
+",
+    );
+    // Were the command waited for before anything else is done, it would be given up after a minute.
+    env.run(["run", "w.yaml"]).success();
+    assert_eq!(env.state()["tasks"]["a"]["state"], "completed");
+}
+
+#[test]
+fn a_command_that_is_asked_ends_with_the_run_and_with_its_step() {
+    let slow = "sleep 61.5 & echo $! >> pids; echo $$ >> pids; sleep 62.5";
+    let places = [
+        format!("when: \"lookup('pipe', '{slow}') == ''\""),
+        format!("loop: \"{{{{ query('pipe', '{slow}') }}}}\""),
+        format!("until: \"lookup('pipe', '{slow}') == ''\""),
+        format!("delegate_to: \"{{{{ lookup('pipe', '{slow}') }}}}\""),
+    ];
+    for place in places {
+        let env =
+            with(&format!("workflow: l\ntasks: [{{ id: t, steps: [{{ run: echo one, {place} }}] }}]\n"));
+        let mut running = env.call(["run", "w.yaml"]).start();
+        running.until("the command", || lines(&env, "pids") == 2);
+        running.signal(Signal::INT);
+        // Two that come at once are one.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        running.signal(Signal::INT);
+        running.wait().status(2);
+        assert_eq!(env.state()["state"], "interrupted", "{place}");
+        assert_eq!(alive(&env), Vec::<String>::new(), "{place}");
+    }
+    // The time of a step counts for what it asks, too.
+    let env = with(&format!(
+        "workflow: l\ntasks: [{{ id: t, steps: [{{ run: echo, timeout: 300ms, when: \"lookup('pipe', '{slow}') == ''\" }}] }}]\n"
+    ));
+    env.run(["run", "w.yaml"]).status(1).says("took longer than 300ms");
+    assert_eq!(alive(&env), Vec::<String>::new());
+}
+
+/// Commands wherever an expression may stand. Each writes down that it was asked.
+const EVERYWHERE: &str = "workflow: l
+tasks:
+  - id: a
+    when: \"lookup('pipe', 'echo task >> asked; echo yes') == 'yes'\"
+    steps:
+      - { id: go, run: echo go >> ran, when: \"lookup('pipe', 'echo when >> asked; echo yes') == 'yes'\" }
+      - { id: no, run: echo no >> ran, when: \"lookup('pipe', 'echo never >> asked; echo no') == 'yes'\" }
+      - { id: each, run: 'echo {{ item }} >> ran', loop: \"{{ query('pipe', 'echo loop >> asked; echo x', 'echo y') }}\" }
+      - { id: place, run: echo here >> ran, delegate_to: \"{{ lookup('pipe', 'echo place >> asked; echo localhost') }}\" }
+      - { id: judged, run: echo judged >> ran, until: \"lookup('pipe', 'echo until >> asked; echo yes') == 'yes'\",
+          changed_when: \"lookup('pipe', 'echo changed >> asked; echo no') == 'yes'\" }
+      - { assert: { that: \"lookup('pipe', 'echo that >> asked; echo yes') == 'yes'\" } }
+    outputs: { made: \"{{ lookup('pipe', 'echo output >> asked; echo made') }}\" }
+  - { id: b, needs: [a], run: 'echo {{ tasks.a.outputs.made }} >> ran' }
+";
+
+#[test]
+fn what_asks_survives_a_crash_after_every_record() {
+    let asked = |env: &windlass_testkit::TestEnv| {
+        let mut all: Vec<String> = env.read("asked").unwrap_or_default().lines().map(str::to_owned).collect();
+        all.sort();
+        all
+    };
+    let env = with(EVERYWHERE);
+    env.run(["run", "w.yaml"]).success();
+    let whole = ["changed", "loop", "never", "output", "place", "task", "that", "until", "when"];
+    assert_eq!(asked(&env), whole, "each is asked once");
+    let steps = env.state()["tasks"].clone();
+    for after in 1.. {
+        let env = with(EVERYWHERE);
+        let ended = env.call(["run", "w.yaml"]).fault(&Fault::KillAfter(after)).run();
+        if ended.code() == Some(0) {
+            break;
+        }
+        env.run(["resume"]).success();
+        let now = asked(&env);
+        let twice = now.len() - whole.len();
+        // What was asked about the one step that the kill met may be asked again.
+        assert!(whole.iter().all(|word| now.contains(&(*word).to_owned())) && twice <= 2, "{after}: {now:?}");
+        assert!(now.iter().filter(|word| *word == "loop").count() <= 2, "{after}: {now:?}");
+        assert_eq!(env.state()["tasks"]["a"]["outputs"], steps["a"]["outputs"], "{after}");
+        assert_eq!(env.state()["state"], "completed", "{after}");
     }
 }

@@ -249,6 +249,16 @@ impl Dice {
     }
 }
 
+/// Where the task is that has no other task's file.
+const ONCE: usize = 6;
+
+/// More than is shown of a file, of which one letter is another.
+fn large(at: usize) -> String {
+    let mut text = "a".repeat(150_000);
+    text.replace_range(at..=at, "b");
+    text
+}
+
 /// What the document of the random changes says, and how it is laid out.
 struct Site {
     vars: Vec<(&'static str, String)>,
@@ -270,6 +280,7 @@ impl Site {
                 task("data", &["needs: [base]", "copy: { src: data.txt, dest: etc/data, mode: \"0644\" }"]),
                 task("page", &["needs: [base]", "template: { src: page.j2, dest: etc/page }"]),
                 task("zone", &["needs: [base]", "copy: { content: \"{{ env.ZONE }}\\n\", dest: etc/zone }"]),
+                task("large", &["needs: [base]", "copy: { content: \"small\\n\", dest: etc/large }"]),
                 task("once", &["run: touch mark", "tags: [slow]"]),
             ],
         }
@@ -334,6 +345,7 @@ fn reset(env: &TestEnv) {
     fs::remove_file(env.project().join("mark")).ok();
     env.file("w.yaml", Site::new().text()).file("data.txt", "data\n").file("page.j2", "page {{ name }}\n");
     env.file("etc/conf", "app:8080\n").file("etc/data", "old\n").file("etc/zone", "us\n");
+    env.file("etc/large", large(0));
     fs::set_permissions(etc.join("data"), fs::Permissions::from_mode(0o644)).expect("it is ours");
 }
 
@@ -341,23 +353,24 @@ fn reset(env: &TestEnv) {
 fn relevant(env: &TestEnv, dice: &mut Dice) -> (String, String) {
     let mut site = Site::new();
     let word = format!("w{}", dice.roll(1_000_000));
-    let (mut zone, n) = ("eu".to_owned(), dice.roll(16));
+    let (mut zone, n) = ("eu".to_owned(), dice.roll(17));
     match n {
         0 => site.vars[0].1 = word.clone(),
         1 => site.vars[1].1 = word.clone(),
         2 => site.vars.push(("more", word.clone())),
         3 => site.tasks.push((word.clone(), vec!["run: date".into()])),
         4 => drop(site.tasks.remove(1 + dice.roll(5))),
-        5 => site.tasks[5].0 = word.clone(),
-        6 => site.tasks[5].1[0] = format!("run: touch {word}"),
+        5 => site.tasks[ONCE].0 = word.clone(),
+        6 => site.tasks[ONCE].1[0] = format!("run: touch {word}"),
         7 => drop(site.tasks[1 + dice.roll(4)].1.remove(0)),
-        8 => site.tasks[5].1.push(format!("description: {word}")),
+        8 => site.tasks[ONCE].1.push(format!("description: {word}")),
         9 => zone = word.clone(),
         10 => drop(env.file("data.txt", &word)),
         11 => drop(env.file("page.j2", format!("{word} {{{{ name }}}}"))),
         12 => drop(env.file("etc/conf", &word)),
         13 => drop(env.file("etc/data", &word)),
         14 => drop(env.file("etc/page", &word)),
+        15 => drop(env.file("etc/large", large(1 + dice.roll(149_999)))),
         _ => fs::remove_file(env.project().join("etc/zone")).expect("it is there"),
     }
     env.file("w.yaml", site.text());

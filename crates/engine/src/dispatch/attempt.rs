@@ -2,15 +2,14 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
-use windlass_expr::{Value, render_tree};
+use windlass_expr::Value;
 use windlass_model::{At, Code, Event, Failure, Outcome, Step, is_this_machine};
 
-use super::asks::step_asks;
-use super::message::{Order, Start};
-use super::scope::{expression, first_false};
+use super::message::{Matter, Order, Start};
 use super::strand::{Doing, StrandKey};
 use super::work::Pace;
 use super::{Course, Dispatcher};
@@ -35,6 +34,9 @@ pub(super) struct Prepared {
     pub reserved: Option<Estimate>,
 }
 
+/// Parameters, and what is added to the environment.
+type Rendered = (Json, BTreeMap<String, String>);
+
 impl Dispatcher {
     /// Begins an attempt at a step or at one item of a loop.
     pub(super) fn attempt(&mut self, key: StrandKey, at: At, step: &Step) -> Pace {
@@ -49,6 +51,7 @@ impl Dispatcher {
         let first = self.strand(key).attempts == 0;
         let prepared = match self.prepare(key, at, step, first) {
             Ok(Some(prepared)) => prepared,
+            Ok(None) if self.strand(key).doing == Doing::Inquiring => return Pace::Wait,
             Ok(None) => return Pace::On,
             Err(error) => {
                 let outcome = self.let_through(step, Outcome::failed(error));
@@ -78,6 +81,7 @@ impl Dispatcher {
         if strand.began == 0 {
             strand.began = now;
         }
+        self.inquiries.forget(key);
         let reserved = prepared.reserved.as_ref().map(|most| Box::new(most.usage.clone()));
         self.emit(Event::StepStarted { at, attempt, reserved });
         if &*step.action == APPROVE {
@@ -86,7 +90,8 @@ impl Dispatcher {
         self.launch(key, at, step, attempt, prepared)
     }
 
-    /// Everything that an attempt needs; `None` when the step's condition keeps it from running.
+    /// Everything that an attempt needs to begin; `None` when the step's condition keeps it from running, or has
+    /// to be asked, or something else has.
     pub(super) fn prepare(
         &mut self,
         key: StrandKey,
@@ -96,41 +101,37 @@ impl Dispatcher {
     ) -> Result<Option<Prepared>, Failure> {
         let more = step.more();
         let scope = OnceCell::new();
-        let this = &*self;
-        let make = || this.scope_at(key, at, step, &scope);
-        if first
-            && !more.when.is_empty()
-            && let Some(condition) = first_false(&more.when, &make())?
-        {
-            self.finish(key, Outcome::skipped(format!("the condition is not met: {condition}")));
-            return Ok(None);
-        }
-        let render = |what: &str, value: &Json| {
-            if !is_templated(value) {
-                return Ok(value.clone());
+        let seen = |this: &Self| this.scope_at(key, at, step, &scope);
+        if first && !more.when.is_empty() && !self.has_held(at, step) {
+            match self.conditions(at, Matter::Condition, &more.when, seen).transpose()? {
+                None => return Ok(None),
+                Some(None) => {}
+                Some(Some(condition)) => {
+                    self.finish(key, Outcome::skipped(format!("the condition is not met: {condition}")));
+                    return Ok(None);
+                }
             }
-            render_tree(value, &make()).map_err(|error| expression(what, &error))
-        };
-        let action = this.config.actions.get(&step.action).cloned();
-        let late = action.as_ref().is_some_and(|action| this.renders_late(step, &**action, &make));
-        let input = if late { step.input.clone() } else { render("parameters", &step.input)? };
-        let mut environment = BTreeMap::new();
-        for (name, value) in more.environment.iter().filter(|_| !late) {
-            let text = match render("environment", value)? {
-                Json::String(text) => text,
-                Json::Null => String::new(),
-                other => other.to_string(),
-            };
-            environment.insert(name.clone(), text);
         }
-        let target = this.target(key, step, &make)?;
+        let action = self.config.actions.get(&step.action).cloned();
+        let late = action.as_ref().is_some_and(|action| self.renders_late(step, &**action, &|| seen(self)));
+        let (input, environment) = match late {
+            true => (step.input.clone(), BTreeMap::new()),
+            false => match self.parameters(at, step, seen).transpose()? {
+                None => return Ok(None),
+                Some(rendered) => rendered,
+            },
+        };
+        let Some(target) = self.place(key, at, Matter::Place, step, seen).transpose()? else {
+            return Ok(None);
+        };
+        let make = || seen(self);
         let reserved = match action.as_ref().filter(|_| !late) {
             Some(action) => {
-                action.estimate(&Call::new(&input, this.config.mode.check, target.local, &make))?
+                action.estimate(&Call::new(&input, self.config.mode.check, target.local, &make))?
             }
             None => None,
         };
-        let refused = reserved.as_ref().and_then(|most| this.refused_by_run(&this.committed(), &most.usage));
+        let refused = reserved.as_ref().and_then(|most| self.refused_by_run(&self.committed(), &most.usage));
         if let Some(failure) = refused {
             return Err(failure);
         }
@@ -138,45 +139,93 @@ impl Dispatcher {
         Ok(Some(Prepared { input, environment, late, target, scope, reserved }))
     }
 
-    /// Whether what the step asks for has effects of its own, so that it is asked only when the record of the
-    /// step's start is durable. A step that a budget is asked for has to be known before that.
-    fn renders_late(&self, step: &Step, action: &dyn Action, scope: &dyn Fn() -> Value) -> bool {
-        if !(self.vars_ask || step_asks(step)) {
-            return false;
-        }
-        let templated = is_templated(&step.input) || step.more().environment.values().any(is_templated);
-        let call = Call::new(&step.input, self.config.mode.check, true, &scope);
-        templated && &*step.action != APPROVE && action.estimate(&call).is_ok_and(|most| most.is_none())
+    /// Whether the record of its start tells that a step's condition held, where telling it once more would ask
+    /// once more: of one that was under way when an earlier driver went away.
+    fn has_held(&self, at: At, step: &Step) -> bool {
+        let begun = self.state.step(at).is_some_and(|run| run.attempts > 0 && run.started_at > 0);
+        begun && self.asks.any(&step.more().when)
     }
 
-    /// Where a step is done, and as whom. A host that the inventory does not know can be no target, unless it
+    /// A step's parameters, and what it adds to the environment. `None` while an executor asks.
+    fn parameters(
+        &mut self,
+        at: At,
+        step: &Step,
+        scope: impl FnOnce(&Self) -> Value,
+    ) -> Option<Result<Rendered, Failure>> {
+        let environment = &step.more().environment;
+        if environment.is_empty() && !is_templated(&step.input) {
+            return Some(Ok((step.input.clone(), BTreeMap::new())));
+        }
+        let variables = environment.values().map(|value| ("environment", value));
+        let texts: Vec<(&str, &Json)> = iter::once(("parameters", &step.input)).chain(variables).collect();
+        let values = self.values(at, Matter::Parameters, &texts, scope)?;
+        Some(values.map(|values| {
+            let mut values = values.into_iter();
+            let input = values.next().unwrap_or_default();
+            let text = |value: Json| match value {
+                Json::String(text) => text,
+                Json::Null => String::new(),
+                other => other.to_string(),
+            };
+            (input, environment.keys().cloned().zip(values.map(text)).collect())
+        }))
+    }
+
+    /// Whether what the step asks for has effects of its own, and may be asked by its executor, when the record of
+    /// the step's start is durable. What a budget is asked for has to be known before that.
+    fn renders_late(&self, step: &Step, action: &dyn Action, scope: &dyn Fn() -> Value) -> bool {
+        if !self.asks.value(&step.input)
+            && !step.more().environment.values().any(|value| self.asks.value(value))
+        {
+            return false;
+        }
+        let call = Call::new(&step.input, self.config.mode.check, true, scope);
+        &*step.action != APPROVE && action.estimate(&call).is_ok_and(|most| most.is_none())
+    }
+
+    /// Where a step is done, and as whom. `None` while an executor asks.
+    pub(super) fn place(
+        &mut self,
+        key: StrandKey,
+        at: At,
+        matter: Matter,
+        step: &Step,
+        scope: impl FnOnce(&Self) -> Value,
+    ) -> Option<Result<Target, Failure>> {
+        let more = step.more();
+        let user = more.role.as_ref().and_then(|role| role.user.clone());
+        let named = [("delegate_to", more.delegate_to.clone()), ("become_user", user)];
+        let named: Vec<(&str, Json)> =
+            named.into_iter().filter_map(|(what, text)| Some((what, Json::String(text?)))).collect();
+        let texts: Vec<(&str, &Json)> = named.iter().map(|(what, text)| (*what, text)).collect();
+        let values = match self.values(at, matter, &texts, scope)? {
+            Ok(values) => values,
+            Err(error) => return Some(Err(error)),
+        };
+        let text = |what: &str| {
+            let value = texts.iter().zip(&values).find(|((name, _), _)| *name == what)?.1;
+            Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        };
+        Some(self.target(key, step, text("delegate_to"), text("become_user")))
+    }
+
+    /// The host of a name, and the role there. A host that the inventory does not know can be no target, unless it
     /// is this machine.
-    pub(super) fn target(
+    fn target(
         &self,
         key: StrandKey,
         step: &Step,
-        scope: &dyn Fn() -> Value,
+        delegate: Option<String>,
+        user: Option<String>,
     ) -> Result<Target, Failure> {
-        let text = |what: &str, text: &str| {
-            let text = Json::String(text.to_owned());
-            let value = if is_templated(&text) {
-                render_tree(&text, &scope()).map_err(|error| expression(what, &error))?
-            } else {
-                text
-            };
-            Ok::<_, Failure>(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
-        };
-        let (more, inventory) = (step.more(), &self.plan.inventory);
-        let host: Arc<str> = match &more.delegate_to {
-            Some(name) => text("delegate_to", name)?.into(),
-            None => self.host_of(key).clone(),
-        };
+        let inventory = &self.plan.inventory;
+        let host: Arc<str> = delegate.map_or_else(|| self.host_of(key).clone(), Into::into);
         if !inventory.is_empty() && !inventory.hosts.contains_key(&host) && !is_this_machine(&host) {
             let message = format!("no host of the inventory is called {host:?}");
             return Err(Failure::new(Code::NoHost, message).permanent());
         }
-        let mut role = more.role.clone().unwrap_or_default();
-        role.user = role.user.map(|user| text("become_user", &user)).transpose()?;
+        let role = windlass_model::Become { user, ..step.more().role.clone().unwrap_or_default() };
         let vars = self.world.host(&host);
         Ok(Target::new(host.clone(), inventory.is_local(&host), vars, role, self.config.secrets.clone()))
     }
@@ -231,7 +280,7 @@ impl Dispatcher {
             scope: self.scope_at(key, at, step, &prepared.scope),
             environment: prepared.environment,
             late: prepared.late,
-            limit_ms: self.limit(key, step),
+            limit_ms: self.limit(key, step.more().timeout_ms),
             no_log: step.more().no_log,
             scopes: self.scopes_of(key),
             then: Vec::new(),
@@ -239,12 +288,13 @@ impl Dispatcher {
     }
 
     /// How long an attempt may take: the least of what the step, its task and a forced end leave it.
-    pub(super) fn limit(&mut self, key: StrandKey, step: &Step) -> Option<u64> {
+    pub(super) fn limit(&self, key: StrandKey, own: Option<u64>) -> Option<u64> {
         let forced = matches!(self.course, Course::Closing { .. } | Course::Interrupting { hard: true, .. });
-        let now = self.now;
-        let in_cleanup = self.strand(key).walk.cursor >= self.plan.tasks[key.0 as usize].cleanup;
-        let task = self.strand(key).deadline.filter(|_| !in_cleanup).map(|at| at.saturating_sub(now).max(1));
-        [step.more().timeout_ms, task, forced.then_some(FORCED_CLEANUP_MS)].into_iter().flatten().min()
+        let cleanup = self.plan.tasks[key.0 as usize].cleanup;
+        let in_body = self.strands.get(&key).filter(|strand| strand.walk.cursor < cleanup);
+        let left = |at: u64| at.saturating_sub(self.now).max(1);
+        let task = in_body.and_then(|strand| strand.deadline).map(left);
+        [own, task, forced.then_some(FORCED_CLEANUP_MS)].into_iter().flatten().min()
     }
 
     pub(super) fn ask(&mut self, key: StrandKey, at: At, input: &Json) -> Pace {

@@ -46,6 +46,9 @@ impl Dispatcher {
             }
         }
         self.wanting.clear();
+        if hard {
+            self.end_inquiries(None);
+        }
         let strands: Vec<(StrandKey, Doing)> = self.strands.iter().map(|(key, s)| (*key, s.doing)).collect();
         for (key, doing) in strands {
             if hard && self.strand(key).convoy.is_some() {
@@ -58,7 +61,7 @@ impl Dispatcher {
                     let at = self.strand(key).at();
                     self.orders.push(Order::Cancel(at));
                 }
-                Doing::Running | Doing::Holding | Doing::Ready => {}
+                Doing::Running | Doing::Inquiring | Doing::Holding | Doing::Ready => {}
                 Doing::Parked if self.hosts_left[key.0 as usize] > 0 && self.is_unfinished(key) => {
                     self.wake_for_end(key);
                 }
@@ -156,6 +159,7 @@ impl Dispatcher {
                 continue;
             }
             self.stop_rolling(task, why);
+            self.end_inquiries(Some(task));
             for (key, doing) in active {
                 if doing == Doing::Running {
                     let at = self.strand(key).at();

@@ -71,17 +71,17 @@ impl Dispatcher {
         let step = &task.steps[at.step as usize];
         let action = self.config.actions.get(&step.action).cloned()?;
         let run = self.state.step(at)?;
-        if run.phase != Phase::Pending || !may_follow(step) || depends(step, told) {
+        if run.phase != Phase::Pending || !may_follow(step) || depends(step, told) || self.asks.step(step) {
             return None;
         }
         let attempt = run.attempts + 1;
         let was = std::mem::replace(&mut self.strand(key).walk.cursor, at.step);
         let prepared = self.prepare(key, at, step, false);
         self.strand(key).walk.cursor = was;
-        let prepared = prepared
-            .ok()
-            .flatten()
-            .filter(|prepared| prepared.reserved.is_none() && prepared.late.is_none())?;
+        let Ok(Some(prepared)) = prepared else { return None };
+        if prepared.reserved.is_some() || prepared.late.is_some() {
+            return None;
+        }
         let start = self.start(key, at, step, attempt, action, prepared);
         let same = start.target.host == first.target.host && start.target.role == first.target.role;
         (same && start.deed == Deed::Do && start.action.goes_along(&start.target)).then_some(start)

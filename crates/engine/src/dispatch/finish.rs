@@ -67,6 +67,7 @@ impl Dispatcher {
         strand.attempts = 0;
         strand.began = 0;
         let item = strand.item.take();
+        self.inquiries.forget(key);
         self.emit(Event::StepFinished { at, outcome: outcome.clone() });
         if let Some(item) = item {
             let pause =
@@ -143,7 +144,7 @@ impl Dispatcher {
         let in_body = strand.walk.cursor < task.cleanup && !strand.early;
         match strand.doing {
             // Its executor has the same deadline.
-            Doing::Running | Doing::Holding | Doing::Parked => {}
+            Doing::Running | Doing::Inquiring | Doing::Holding | Doing::Parked => {}
             _ if !in_body => {}
             _ => {
                 self.wanting.remove(&key);

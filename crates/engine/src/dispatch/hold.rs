@@ -9,7 +9,7 @@ use windlass_model::{
 };
 
 use super::attempt::Prepared;
-use super::message::{Ask, Order};
+use super::message::{Ask, Matter, Order};
 use super::scope::first_false;
 use super::strand::{Doing, StrandKey};
 use super::walk::Walk;
@@ -201,6 +201,10 @@ impl Dispatcher {
         }
         let attempt = run.attempts + 1;
         let action = self.config.actions.get(&step.action).cloned()?;
+        if self.asks.any(&task.more().when) || self.asks.step(step) {
+            // That is asked when it begins, and not before.
+            return None;
+        }
         let scope = self.scope(key, Some(step), Default::default());
         let holds = |conditions: &[String]| {
             conditions.is_empty() || matches!(first_false(conditions, &scope), Ok(None))
@@ -210,7 +214,7 @@ impl Dispatcher {
         }
         let input = self.render_input(step, &scope)?;
         let make = || scope.clone();
-        let local = self.target(key, step, &make).ok()?.local;
+        let local = self.place(key, at, Matter::Place, step, |_| scope.clone())?.ok()?.local;
         // What cannot be told now is told when the step begins, and fails there by itself.
         let estimate = action.estimate(&Call::new(&input, self.config.mode.check, local, &make)).ok()??;
         Some(Ask { at, attempt, estimate })

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
-use windlass_expr::Vars;
+use windlass_expr::{Lookup, Vars};
 use windlass_model::{
     At, Code, Detail, Event, Failure, Outcome, Retry, RetryOn, RunStatus, Status, Step, Usage,
 };
 
-use super::message::{Finished, Order, Timer};
-use super::scope::first_false;
+use super::message::{Finished, Matter, Order, Timer};
 use super::strand::{Doing, StrandKey, fields_of};
 use super::verdict::Attempt;
 use super::{Course, Dispatcher, failures};
@@ -19,6 +18,8 @@ use crate::action::Output;
 pub(super) enum Judged {
     Final(Outcome),
     Again(Failure, u64, Option<Usage>),
+    /// Not yet: an executor asks what its conditions ask.
+    Later,
 }
 
 impl Dispatcher {
@@ -78,7 +79,7 @@ impl Dispatcher {
         self.end_with(key, Status::Cancelled, error, usage);
     }
 
-    fn end_with(&mut self, key: StrandKey, status: Status, error: Failure, usage: Option<Usage>) {
+    pub(super) fn end_with(&mut self, key: StrandKey, status: Status, error: Failure, usage: Option<Usage>) {
         let detail = Detail { error: Some(error), usage, ..Detail::default() };
         let outcome = Outcome { status, duration_ms: 0, detail: Some(Arc::new(detail)) };
         self.finish(key, outcome);
@@ -87,9 +88,9 @@ impl Dispatcher {
 
     pub(super) fn timed_out(&mut self, key: StrandKey, at: At) -> Failure {
         let now = self.now;
-        let step = &self.plan.tasks[at.task as usize].steps[at.step as usize];
-        let limit = step.more().timeout_ms.unwrap_or_default();
-        let deadline = self.strand(key).deadline;
+        let step = self.plan.tasks[at.task as usize].steps.get(at.step as usize);
+        let limit = step.and_then(|step| step.more().timeout_ms).unwrap_or_default();
+        let deadline = self.strands.get(&key).and_then(|strand| strand.deadline);
         if deadline.is_some_and(|deadline| now >= deadline) {
             return failures::task_expired_failure(
                 self.plan.tasks[at.task as usize].more().policy.timeout_ms,
@@ -99,7 +100,7 @@ impl Dispatcher {
             .hint("raise its timeout, or look at why it is slow")
     }
 
-    /// Judges the result of an attempt. True when the strand can go on at once.
+    /// Takes the result of an attempt. True when the strand can go on at once.
     pub(super) fn judge(&mut self, key: StrandKey, at: At, result: Result<Output, Failure>) -> bool {
         let plan = self.plan.clone();
         let step = &plan.tasks[at.task as usize].steps[at.step as usize];
@@ -109,7 +110,23 @@ impl Dispatcher {
             error.message = self.config.redactor.text(&error.message);
             error.hint = error.hint.take().map(|hint| self.config.redactor.text(&hint));
         }
+        self.weigh(key, at, attempt)
+    }
+
+    /// Judges an attempt. True when the strand can go on at once.
+    pub(super) fn weigh(&mut self, key: StrandKey, at: At, attempt: Attempt) -> bool {
+        let plan = self.plan.clone();
+        let step = &plan.tasks[at.task as usize].steps[at.step as usize];
+        let more = step.more();
+        let until = more.until.as_ref().map(|until| &until.conditions);
+        let conditions = [more.failed_when.as_ref(), more.changed_when.as_ref(), until];
+        // Conditions that ask are asked one after another, and each time it is judged from the beginning.
+        let kept = conditions.into_iter().flatten().any(|all| self.asks.any(all)).then(|| attempt.clone());
         let mut outcome = match self.apply_conditions(key, at, step, attempt) {
+            Judged::Later => {
+                self.inquiries.judging.extend(kept.map(|attempt| (at, attempt)));
+                return false;
+            }
             Judged::Final(outcome) => outcome,
             Judged::Again(error, delay_ms, usage) => {
                 self.again(key, at, error, delay_ms, usage);
@@ -137,7 +154,10 @@ impl Dispatcher {
             return Judged::Final(attempt.outcome());
         }
         if let Some(conditions) = &more.failed_when {
-            match self.holds(key, at, step, conditions, &attempt) {
+            let Some(held) = self.holds(key, (at, Matter::Failed), step, conditions, &attempt) else {
+                return Judged::Later;
+            };
+            match held {
                 Ok(true) if attempt.error.is_none() => {
                     attempt.error = Some(
                         Failure::new(
@@ -153,7 +173,10 @@ impl Dispatcher {
             }
         }
         if let Some(conditions) = &more.changed_when {
-            match self.holds(key, at, step, conditions, &attempt) {
+            let Some(held) = self.holds(key, (at, Matter::Changed), step, conditions, &attempt) else {
+                return Judged::Later;
+            };
+            match held {
                 Ok(changed) => attempt.change(changed),
                 Err(error) => return Judged::Final(attempt.broken(error)),
             }
@@ -163,7 +186,10 @@ impl Dispatcher {
             if let Json::Object(fields) = &mut attempt.result {
                 fields.insert("attempts".into(), json!(tried));
             }
-            return match self.holds(key, at, step, &until.conditions, &attempt) {
+            let Some(held) = self.holds(key, (at, Matter::Until), step, &until.conditions, &attempt) else {
+                return Judged::Later;
+            };
+            return match held {
                 Ok(true) => Judged::Final(attempt.outcome()),
                 Ok(false) if tried <= until.retries => {
                     let error = attempt.error.clone().unwrap_or_else(|| unmet(&until.conditions, tried));
@@ -191,15 +217,16 @@ impl Dispatcher {
         Judged::Final(attempt.outcome())
     }
 
-    /// Whether all conditions hold over a result: its fields by name, and the whole by the registered name.
-    pub(super) fn holds(
-        &self,
+    /// Whether all conditions hold over a result: its fields by name, and the whole by the registered name. `None`
+    /// while an executor asks.
+    fn holds(
+        &mut self,
         key: StrandKey,
-        at: At,
+        (at, matter): (At, Matter),
         step: &Step,
         conditions: &[String],
         attempt: &Attempt,
-    ) -> Result<bool, Failure> {
+    ) -> Option<Result<bool, Failure>> {
         let mut own = self.own_names(at, step);
         let fields = fields_of(&attempt.outcome());
         let result = Json::Object(fields.clone());
@@ -207,8 +234,9 @@ impl Dispatcher {
             own.insert(register.clone(), windlass_expr::from_json(&result));
         }
         own.insert("result".into(), windlass_expr::from_json(&result));
-        let scope = self.scope_of(key, Some(step), own, Some(Arc::new(Vars::new(fields))));
-        first_false(conditions, &scope).map(|failed| failed.is_none())
+        let below: Arc<dyn Lookup> = Arc::new(Vars::new(fields));
+        let scope = |this: &Self| this.scope_of(key, Some(step), own, Some(below));
+        Some(self.conditions(at, matter, conditions, scope)?.map(|unmet| unmet.is_none()))
     }
 
     /// The retry policy of a step: its own, its task's, its stage's or the run's, the nearest that there is.

@@ -39,6 +39,8 @@ pub(crate) enum Input {
     Kept { at: At, before: Arc<Json>, reply: tokio::sync::oneshot::Sender<()> },
     /// A step publishes a value while it runs.
     Publish { scope: Scope, key: String, value: Option<Arc<Json>> },
+    /// An executor has asked what expressions ask.
+    Found(Box<Found>),
     /// The shared budgets grant what an attempt may use, or refuse it.
     Reserved { at: At, refused: Option<Failure> },
     /// The shared budgets have what the steps of a batch may use, but for these.
@@ -80,7 +82,9 @@ pub(crate) enum Timer {
 pub(crate) enum Order {
     /// Begin an attempt, once the records before it are durable.
     Start(Box<Start>),
-    /// End an attempt.
+    /// Ask what expressions ask, once the records before it are durable.
+    Inquire(Box<Inquiry>),
+    /// End an attempt, or what is being asked.
     Cancel(At),
     /// Hold back what an attempt may use on the shared budgets.
     Reserve(Ask),
@@ -90,6 +94,100 @@ pub(crate) enum Order {
     Probe(Vec<Ask>),
     /// Send a timer at a time, in milliseconds since 1970.
     Wake { at: u64, timer: Timer },
+}
+
+/// What of a step, of its task or of its stage expressions tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Matter {
+    /// Whether a task runs.
+    TaskCondition,
+    /// Whether a step runs.
+    Condition,
+    /// What a loop goes over.
+    Items,
+    /// Where a step is done, and as whom.
+    Place,
+    /// A step's parameters and environment, where they have to be known before it begins.
+    Parameters,
+    /// Whether an attempt failed.
+    Failed,
+    /// Whether it changed anything.
+    Changed,
+    /// Whether it was the last.
+    Until,
+    /// What a task hands on.
+    Outputs,
+    /// Whether a repeated stage is done.
+    Rounds,
+    /// Where a step is taken back.
+    UndoPlace,
+}
+
+impl Matter {
+    /// Whether a strand stands and waits for it.
+    pub(crate) fn is_of_strand(self) -> bool {
+        !matches!(self, Matter::Outputs | Matter::Rounds | Matter::UndoPlace)
+    }
+}
+
+/// Expressions of which one asks for what has effects of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Question {
+    /// Which condition is the first that does not hold?
+    Conditions(Vec<String>),
+    /// What are these, each with a word for it? With `unknown`, a check knows only a part of what they stand on.
+    Values { texts: Vec<(String, Json)>, unknown: bool },
+}
+
+/// The answer to a [`Question`].
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Finding {
+    Unmet(Option<String>),
+    Values(Vec<Result<Json, Failure>>),
+}
+
+impl Finding {
+    /// The condition that does not hold, of conditions.
+    pub(crate) fn unmet(self) -> Option<String> {
+        match self {
+            Finding::Unmet(condition) => condition,
+            Finding::Values(_) => None,
+        }
+    }
+
+    /// The values, of values.
+    pub(crate) fn values(self) -> Vec<Result<Json, Failure>> {
+        match self {
+            Finding::Values(values) => values,
+            Finding::Unmet(_) => Vec::new(),
+        }
+    }
+}
+
+/// Something for an executor to ask.
+pub(crate) struct Inquiry {
+    pub at: At,
+    pub question: Question,
+    pub scope: Value,
+    /// How long it may take, in milliseconds.
+    pub limit_ms: Option<u64>,
+}
+
+impl std::fmt::Debug for Inquiry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Inquiry({:?}, {:?})", self.at, self.question)
+    }
+}
+
+/// What came of an inquiry.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub at: At,
+    pub result: Result<Finding, Failure>,
+    /// Whether it ran into its deadline.
+    pub timed_out: bool,
+    /// Whether it was ended by an order.
+    pub cancelled: bool,
 }
 
 /// What an attempt may use.

@@ -8,6 +8,7 @@
 //! * `walk` is the way through a task's steps; a `strand` is one task on one host, on that way.
 //! * `work` takes a strand up to where it must wait; `attempt` and `repeat` begin steps and loops on it.
 //! * `convoy` hands several steps over at once, where that can be.
+//! * `inquire` has executors ask what expressions ask that has effects of its own.
 //! * `hold` asks the budgets before an attempt that may cost something.
 //! * `rounds` repeats stages.
 //! * `rollout` takes a task over many hosts.
@@ -23,6 +24,7 @@ mod failures;
 mod finish;
 mod hold;
 mod idle;
+mod inquire;
 mod judge;
 mod message;
 mod ready;
@@ -51,7 +53,7 @@ use windlass_model::{
 
 pub(crate) use attempt::APPROVE;
 pub use message::Stop;
-pub(crate) use message::{Ask, Deed, Finished, Input, Order, Start, Timer};
+pub(crate) use message::{Ask, Deed, Finished, Found, Input, Inquiry, Order, Start, Timer};
 use ready::{Lane, Ready};
 pub(crate) use scope::expression;
 use strand::{Doing, Strand, StrandKey, Strands};
@@ -162,8 +164,9 @@ pub(crate) struct Dispatcher {
     broken: Option<IllegalEvent>,
     /// What tasks hand on that a check cannot know.
     gaps: BTreeMap<u32, Gaps>,
-    /// Whether variables may ask for what has effects of its own.
-    vars_ask: bool,
+    /// Which texts ask for what has effects of its own, and what is being asked.
+    asks: asks::Asks,
+    inquiries: inquire::Inquiries,
 }
 
 impl Dispatcher {
@@ -173,7 +176,8 @@ impl Dispatcher {
         let world = World::new(&plan, config.specials.clone(), config.outside.clone());
         let limits: Vec<Option<u32>> = plan.stages.iter().map(|s| s.policy.max_parallelism).collect();
         let mut dispatcher = Self {
-            vars_ask: asks::vars_ask(&plan),
+            asks: asks::Asks::new(&plan),
+            inquiries: inquire::Inquiries::default(),
             gaps: BTreeMap::new(),
             waiting: Vec::new(),
             dependents: plan.dependents(),
@@ -270,6 +274,7 @@ impl Dispatcher {
                 }
                 return Some(reply);
             }
+            Input::Found(found) => self.found(*found),
             Input::Reserved { at, refused } => self.reserved(at, refused),
             Input::Probed { refused } => self.probed(refused),
             Input::Overdrawn { failure } => self.overdrawn(failure),

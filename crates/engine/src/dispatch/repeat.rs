@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
-use windlass_expr::render_tree;
 use windlass_model::{At, Code, Event, Failure, Fragment, Outcome, Status, Step, digest};
 
 use super::Dispatcher;
-use super::scope::expression;
+use super::message::Matter;
 use super::strand::{StrandKey, result_of};
 use super::work::Pace;
 use crate::vars::is_templated;
@@ -18,8 +17,9 @@ impl Dispatcher {
     pub(super) fn next_item(&mut self, key: StrandKey, step: &Step) -> Pace {
         let at = self.strand(key).at();
         if !self.state.expansions.contains_key(&at) {
-            match self.items(key, step) {
-                Ok(items) => {
+            match self.items(key, at, step) {
+                None => return Pace::Wait,
+                Some(Ok(items)) => {
                     let fragment = Fragment::Items(Arc::new(items));
                     let bytes = serde_json::to_vec(&fragment).unwrap_or_default();
                     self.emit(Event::PlanExtended {
@@ -28,7 +28,7 @@ impl Dispatcher {
                         digest: digest::sha256_hex(&bytes).into(),
                     });
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     self.finish(key, Outcome::failed(error));
                     return Pace::On;
                 }
@@ -50,18 +50,19 @@ impl Dispatcher {
         Pace::On
     }
 
-    pub(super) fn items(&mut self, key: StrandKey, step: &Step) -> Result<Vec<Json>, Failure> {
+    /// What a loop goes over. `None` while an executor asks.
+    fn items(&mut self, key: StrandKey, at: At, step: &Step) -> Option<Result<Vec<Json>, Failure>> {
         let over = step.more().repeat.as_ref().map_or(&Json::Null, |repeat| &repeat.over);
-        let list = if is_templated(over) {
-            let scope = self.scope(key, Some(step), BTreeMap::new());
-            let mut list = render_tree(over, &scope).map_err(|error| expression("loop", &error))?;
+        let scope = |this: &Self| this.scope_of(key, Some(step), BTreeMap::new(), None);
+        let mut list = match self.values(at, Matter::Items, &[("loop", over)], scope)? {
+            Ok(mut values) => values.pop().unwrap_or_default(),
+            Err(error) => return Some(Err(error)),
+        };
+        if is_templated(over) {
             // The items go into the journal: they are captured, as results are.
             self.config.redactor.value(&mut list);
-            list
-        } else {
-            over.clone()
-        };
-        match list {
+        }
+        Some(match list {
             Json::Array(items) => Ok(items),
             other => Err(Failure::new(
                 Code::LoopNeedsList,
@@ -69,7 +70,7 @@ impl Dispatcher {
             )
             .hint("a single value is written as [value]; a mapping as {{ mapping | dict2items }}")
             .permanent()),
-        }
+        })
     }
 
     /// What came of a loop: the sum of its items, as Ansible has it.

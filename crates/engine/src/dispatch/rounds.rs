@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use windlass_expr::{Value, from_json};
 use windlass_model::{At, Code, Event, Failure, Fragment, Scope, TaskEnd, digest};
 
-use super::scope::first_false;
+use super::message::Matter;
 use super::{Course, Dispatcher};
 
 impl Dispatcher {
@@ -58,9 +58,12 @@ impl Dispatcher {
             return self.stage_over(stage);
         }
         self.hand_on(stage);
-        let scope = self.stage_scope(stage);
+        let at = self.end_of_stage(stage);
+        let scope = |this: &Self| this.stage_scope(stage);
+        let Some(unmet) = self.conditions(at, Matter::Rounds, &repeat.until, scope) else { return };
+        self.inquiries.forget_task(at.task);
         let round = self.state.round(stage);
-        match first_false(&repeat.until, &scope) {
+        match unmet {
             Ok(None) => self.stage_over(stage),
             Ok(Some(_)) if round < repeat.max_rounds => self.next_round(stage, round + 1),
             Ok(Some(condition)) => {
@@ -105,8 +108,13 @@ impl Dispatcher {
             own.insert(name.clone(), windlass_expr::unforeseen(&cause));
         }
         own.insert("round".into(), Value::from(self.state.round(stage)));
-        let last = self.state.last_tasks(stage).last().copied().unwrap_or(0);
-        self.scope_of((last, 0), None, own, None)
+        self.scope_of((self.end_of_stage(stage).task, 0), None, own, None)
+    }
+
+    /// Past the last step of its last task.
+    fn end_of_stage(&self, stage: u32) -> At {
+        let task = self.state.last_tasks(stage).last().copied().unwrap_or(0);
+        At { task, step: self.plan.tasks[task as usize].steps.len() as u32, host: 0, item: None }
     }
 
     fn next_round(&mut self, stage: u32, round: u32) {

@@ -5,15 +5,17 @@ mod plans;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use plans::{Dice, plan};
 use serde_json::json;
+use windlass_expr::Outside;
 use windlass_model::{
     At, Code, Cost, Event, Failure, Fragment, Money, Phase, Plan, Record, RunState, RunStatus, Scope, Status,
     Usage, Verdict,
 };
 
-use super::{Ask, Config, Deed, Dispatcher, Finished, Input, Order, Stop, Timer};
+use super::{Ask, Config, Deed, Dispatcher, Finished, Found, Input, Inquiry, Order, Stop, Timer};
 use crate::action::{Action, ActionFuture, Actions, Call, Estimate, Output, StepContext, Target};
 
 /// An action that only the simulator answers for.
@@ -38,6 +40,24 @@ impl Action for Scripted {
 
     fn run<'a>(&'a self, _: StepContext) -> ActionFuture<'a> {
         Box::pin(async { Ok(Output::default()) })
+    }
+}
+
+/// A machine on which commands say what they like.
+#[derive(Debug)]
+struct Fickle(AtomicU64);
+
+impl Outside for Fickle {
+    fn pipe(&self, command: &str) -> std::io::Result<Vec<u8>> {
+        let mut dice = Dice(self.0.load(Relaxed));
+        let draw = dice.below(10);
+        self.0.store(dice.0, Relaxed);
+        match (command, draw) {
+            (_, 0) => Err(std::io::Error::other("the command fails")),
+            ("host", n) => Ok(format!("h{}", n % 7).into_bytes()),
+            ("number", n) => Ok((n % 4).to_string().into_bytes()),
+            (_, n) => Ok(if n > 4 { "yes".into() } else { "no".into() }),
+        }
     }
 }
 
@@ -76,7 +96,7 @@ fn build(state: RunState, held: Option<Verdict>, now: u64, seed: u64, undo: bool
         mode: Default::default(),
         parallelism: 1 + (seed % 5) as usize,
         specials: Default::default(),
-        outside: None,
+        outside: Some(Arc::new(Fickle(AtomicU64::new(seed | 1)))),
         redactor: Default::default(),
         secrets: Default::default(),
         in_doubt: held,
@@ -106,6 +126,10 @@ struct World {
     /// How much of the journal a crash cannot lose.
     durable: usize,
     running: Vec<Running>,
+    /// What is being asked, and whether it was told to end.
+    inquiries: Vec<(Box<Inquiry>, bool)>,
+    /// How often something was.
+    inquired: usize,
     timers: Vec<(u64, Timer)>,
     /// Steps of bodies that succeeded while the run never failed.
     succeeded: BTreeSet<At>,
@@ -152,7 +176,16 @@ impl World {
                     );
                     self.running.push(Running { at: start.at, cancelled: false, deed: start.deed, then });
                 }
+                Order::Inquire(inquiry) => {
+                    self.durable = self.journal.len();
+                    self.inquired += 1;
+                    let twice = self.inquiries.iter().any(|(other, _)| other.at == inquiry.at);
+                    assert!(!twice, "{:?} is asked twice at once\n{}", inquiry.at, self.tail(&[]));
+                    self.inquiries.push((inquiry, false));
+                }
                 Order::Cancel(at) => {
+                    let open = self.inquiries.iter_mut().filter(|(inquiry, _)| inquiry.at == at);
+                    open.for_each(|(_, cancelled)| *cancelled = true);
                     self.running
                         .iter_mut()
                         .filter(|running| (running.at.task, running.at.host) == (at.task, at.host))
@@ -261,7 +294,8 @@ impl World {
                 let asked = self.granted.remove(&(*at, *attempt));
                 assert!(asked || !self.shared || reserved.is_none(), "{at:?} costs, and did not ask");
                 let spec = &self.plan.tasks[at.task as usize];
-                assert!(spec.more().when.is_empty(), "{at:?} runs, and its task's condition is not met");
+                let never = spec.more().when.iter().any(|condition| condition == "false");
+                assert!(!never, "{at:?} runs, and its task's condition is not met");
                 let again = self.succeeded.contains(at);
                 assert!(!again, "{at:?} succeeded before, and starts again\n{}", self.tail(&[]));
             }
@@ -328,10 +362,33 @@ impl World {
         }
     }
 
+    /// One of what is asked is answered, where anything is.
+    fn inquire(&mut self, machine: &mut Dispatcher) -> bool {
+        if self.inquiries.is_empty() {
+            return false;
+        }
+        let n = self.dice.below(self.inquiries.len() as u64) as usize;
+        let (inquiry, mut cancelled) = self.inquiries.remove(n);
+        self.now += self.dice.below(3);
+        let timed_out = !cancelled && inquiry.limit_ms.is_some() && self.dice.chance(20);
+        // Who is told to end may be done all the same.
+        cancelled &= self.dice.chance(80);
+        let result = match cancelled || timed_out {
+            true => Err(Failure::new(Code::ExpressionFailed, "given up")),
+            false => inquiry.question.answer(&inquiry.scope),
+        };
+        let found = Found { at: inquiry.at, result, timed_out, cancelled };
+        machine.handle(self.now, Input::Found(Box::new(found)));
+        true
+    }
+
     /// One thing happens. False when nothing can happen any more.
     fn happen(&mut self, machine: &mut Dispatcher) -> bool {
         if self.dice.chance(60) && self.bank(machine) {
             return true;
+        }
+        if !self.inquiries.is_empty() && self.dice.chance(50) {
+            return self.inquire(machine);
         }
         let asks = |at: &At| machine.state().step(*at).is_some_and(|step| step.phase == Phase::Asking);
         let asking = || {
@@ -367,7 +424,7 @@ impl World {
             self.now = self.now.max(at);
             machine.handle(self.now, Input::Timer(timer));
         } else if self.running.is_empty() && asking().is_none() {
-            return self.bank(machine);
+            return self.inquire(machine) || self.bank(machine);
         }
         true
     }
@@ -393,6 +450,7 @@ impl World {
 
     fn restart(&mut self, seed: u64, held: Option<Verdict>) -> Dispatcher {
         self.running.clear();
+        self.inquiries.clear();
         self.asked.clear();
         self.probed = None;
         self.granted.clear();
@@ -421,8 +479,24 @@ impl World {
     }
 }
 
-/// How a seed's run ends, and how often steps were handed over together and rounds followed another in it.
-fn simulate(seed: u64) -> (RunStatus, usize, usize) {
+/// How often something happened that not every run has.
+#[derive(Debug, Default, PartialEq)]
+struct Seen {
+    convoys: usize,
+    rounds: usize,
+    inquired: usize,
+}
+
+impl Seen {
+    fn add(&mut self, other: &Seen) {
+        self.convoys += other.convoys;
+        self.rounds += other.rounds;
+        self.inquired += other.inquired;
+    }
+}
+
+/// How a seed's run ends, and what happened in it.
+fn simulate(seed: u64) -> (RunStatus, Seen) {
     let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let plan = Arc::new(plan(&mut dice));
     let faults = dice.below(4) as u32;
@@ -433,6 +507,8 @@ fn simulate(seed: u64) -> (RunStatus, usize, usize) {
         journal: vec![],
         durable: 0,
         running: vec![],
+        inquiries: vec![],
+        inquired: 0,
         timers: vec![],
         succeeded: BTreeSet::new(),
         rests: BTreeMap::new(),
@@ -458,6 +534,7 @@ fn simulate(seed: u64) -> (RunStatus, usize, usize) {
                 world.running[0].at,
                 world.tail(&[])
             );
+            assert!(world.inquiries.is_empty(), "the run is over and asks {:?}", world.inquiries[0].0);
             assert!(world.granted.is_empty(), "granted, and never begun: {:?}", world.granted);
             let state = machine.state().clone();
             if state.status.is_finished() {
@@ -472,7 +549,8 @@ fn simulate(seed: u64) -> (RunStatus, usize, usize) {
                     machine = build(state, None, world.now, seed, true);
                     continue;
                 }
-                return (state.status, world.convoys, world.rounds);
+                let World { convoys, rounds, inquired, .. } = world;
+                return (state.status, Seen { convoys, rounds, inquired });
             }
             assert_eq!(state.status, RunStatus::Interrupted);
             machine = world.restart(seed, Some(Verdict::Rerun));
@@ -500,40 +578,35 @@ fn seeds() -> std::ops::RangeInclusive<u64> {
     first.parse().unwrap_or(1)..=last.parse().unwrap_or(10_000)
 }
 
-/// How seeds end, and how often steps were handed over together in them.
-fn simulate_all(seeds: impl Iterator<Item = u64>) -> (BTreeMap<&'static str, u32>, usize, usize) {
-    let mut ends = BTreeMap::new();
-    let (mut convoys, mut rounds) = (0, 0);
+/// How seeds end, and what happened in them.
+fn simulate_all(seeds: impl Iterator<Item = u64>) -> (BTreeMap<&'static str, u32>, Seen) {
+    let (mut ends, mut seen) = (BTreeMap::new(), Seen::default());
     for seed in seeds {
-        let (status, seen, followed) = std::panic::catch_unwind(|| simulate(seed)).unwrap_or_else(|panic| {
+        let (status, more) = std::panic::catch_unwind(|| simulate(seed)).unwrap_or_else(|panic| {
             let said = panic.downcast_ref::<String>().cloned().unwrap_or_default();
             panic!("seed {seed}: {said}");
         });
         *ends.entry(status.word()).or_insert(0) += 1;
-        convoys += seen;
-        rounds += followed;
+        seen.add(&more);
     }
-    (ends, convoys, rounds)
+    (ends, seen)
 }
 
 #[test]
 fn every_seed_ends_and_loses_nothing() {
     let lanes = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mine = |lane: usize| seeds().skip(lane).step_by(lanes);
-    let (mut ends, mut convoys, mut rounds) = (BTreeMap::new(), 0, 0);
+    let (mut ends, mut seen) = (BTreeMap::new(), Seen::default());
     std::thread::scope(|scope| {
         let all: Vec<_> = (0..lanes).map(|lane| scope.spawn(move || simulate_all(mine(lane)))).collect();
         for lane in all {
-            let (found, seen, followed) =
-                lane.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let (found, more) = lane.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             found.into_iter().for_each(|(end, count)| *ends.entry(end).or_insert(0) += count);
-            convoys += seen;
-            rounds += followed;
+            seen.add(&more);
         }
     });
     // A simulator in which everything ends one way shows nothing.
-    assert!(convoys > 100, "steps were handed over together {convoys} times");
-    assert!(rounds > 30, "a round followed another {rounds} times");
+    assert!(seen.convoys > 100 && seen.rounds > 30 && seen.inquired > 1000, "{seen:?}");
     assert!(ends.len() == 3 && ends.values().all(|&n| n > 20), "{ends:?}");
 }
 

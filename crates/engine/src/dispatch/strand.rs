@@ -22,6 +22,8 @@ pub(crate) enum Doing {
     Ready,
     /// An executor has its step.
     Running,
+    /// An executor asks what its expressions ask.
+    Inquiring,
     /// Its attempt waits for the shared budgets.
     Holding,
     /// It waits for a point in time: the next attempt, or the pause of a loop.
@@ -52,6 +54,8 @@ pub(crate) struct Strand {
     pub key: StrandKey,
     pub walk: Walk,
     pub doing: Doing,
+    /// Whether its task's own condition has still to be told.
+    pub opening: bool,
     /// The loop's item that is being worked on.
     pub item: Option<u32>,
     /// Results and facts that its later steps see.
@@ -81,6 +85,7 @@ impl Strand {
             key,
             walk: Walk::default(),
             doing: Doing::Ready,
+            opening: false,
             item: None,
             registers: crate::vars::no_registers(),
             attempts: 0,

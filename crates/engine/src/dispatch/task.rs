@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
-use windlass_expr::{Lookup, Vars, from_json, render_tree};
+use windlass_expr::{Lookup, Vars, from_json};
 use windlass_model::{
-    At, Event, Failure, Intent, Outcome, RunStatus, Scope, Status, Step, StepRun, Strategy, TaskEnd,
+    At, Code, Event, Failure, Intent, Outcome, RunStatus, Scope, Status, Step, StepRun, Strategy, TaskEnd,
     projection,
 };
 
-use super::message::{Order, Timer};
-use super::scope::expression;
+use super::message::{Matter, Order, Timer};
 use super::strand::{Doing, Strand, StrandKey, fields_of};
-use super::unforeseen::{fields, is_gap};
+use super::unforeseen::fields;
 use super::{Course, Dispatcher, failures};
 
 /// How the reason of a step begins whose task's own condition is not met.
@@ -126,8 +125,10 @@ impl Dispatcher {
             self.gaps.entry(task).or_default().output = true;
         }
         match self.outputs(task, &strands) {
-            Ok(outputs) => self.finish_task(task, end, told, outputs, None),
-            Err(error) => {
+            // It ends when that is known.
+            None => self.strands.extend(strands.into_iter().map(|strand| (strand.key, strand))),
+            Some(Ok(outputs)) => self.finish_task(task, end, told, outputs, None),
+            Some(Err(error)) => {
                 self.finish_task(task, TaskEnd::Failed, Some(error.message.clone()), None, Some(error));
             }
         }
@@ -186,6 +187,7 @@ impl Dispatcher {
         outputs: Option<Json>,
         error: Option<Failure>,
     ) {
+        self.inquiries.forget_task(task);
         let (outputs, error) = (outputs.map(Arc::new), error.map(Box::new));
         self.emit(Event::TaskFinished { task, end, reason, outputs, error });
         self.open_tasks -= 1;
@@ -236,43 +238,67 @@ impl Dispatcher {
         self.world.results.put(id.as_str(), value);
     }
 
-    /// What a task hands on: its `outputs` over the fields of its last result; for several hosts by host.
-    pub(super) fn outputs(&mut self, task: u32, strands: &[Box<Strand>]) -> Result<Option<Json>, Failure> {
+    /// What a task hands on: its `outputs` over the fields of its last result; for several hosts by host. `None`
+    /// while an executor asks.
+    pub(super) fn outputs(
+        &mut self,
+        task: u32,
+        strands: &[Box<Strand>],
+    ) -> Option<Result<Option<Json>, Failure>> {
         let plan = self.plan.clone();
-        let spec = &plan.tasks[task as usize];
-        let wanted = &spec.more().outputs;
-        if wanted.is_empty() {
-            return Ok(None);
+        if plan.tasks[task as usize].more().outputs.is_empty() {
+            return Some(Ok(None));
         }
         // Of a pattern it is not known how many hosts it means today: what they hand on is always by host.
         let here = strands.len() == 1 && &**self.host_of(strands[0].key) == windlass_model::LOCALHOST;
+        let good = || strands.iter().filter(|strand| !strand.walk.failed);
+        // All hosts are asked for at once.
+        let found: Vec<_> = good().map(|strand| self.outputs_on(strand, here)).collect();
+        let found: Vec<_> = found.into_iter().collect::<Option<_>>()?;
         let mut by_host = Map::new();
-        for strand in strands.iter().filter(|strand| !strand.walk.failed) {
-            let host = self.host_of(strand.key).clone();
-            let (last, unknown) = self.last_told(strand);
-            self.strands.insert(strand.key, strand.clone());
-            let scope = self.scope_of(strand.key, None, BTreeMap::new(), last);
-            self.strands.remove(&strand.key);
-            let mut outputs = Map::new();
-            for (name, template) in wanted {
-                let mut value = match render_tree(template, &scope) {
-                    Ok(value) => value,
-                    Err(error) if is_gap(&error, unknown) => {
-                        let gap = if here { name.clone() } else { host.to_string() };
-                        self.gaps.entry(task).or_default().outputs.insert(gap);
-                        continue;
-                    }
-                    Err(error) => return Err(expression(&format!("output {name}"), &error)),
-                };
-                self.config.redactor.value(&mut value);
-                outputs.insert(name.clone(), value);
-            }
-            by_host.insert(host.to_string(), Json::Object(outputs));
+        for (strand, outputs) in good().zip(found) {
+            match outputs {
+                Ok(outputs) => by_host.insert(self.host_of(strand.key).to_string(), Json::Object(outputs)),
+                Err(error) => return Some(Err(error)),
+            };
         }
         if here {
-            return Ok(by_host.into_iter().next().map(|(_, outputs)| outputs));
+            return Some(Ok(by_host.into_iter().next().map(|(_, outputs)| outputs)));
         }
-        Ok(Some(Json::Object(by_host)))
+        Some(Ok(Some(Json::Object(by_host))))
+    }
+
+    /// What a task hands on from one host, but for what a check cannot know.
+    fn outputs_on(&mut self, strand: &Strand, here: bool) -> Option<Result<Map<String, Json>, Failure>> {
+        let plan = self.plan.clone();
+        let (task, at) = (strand.key.0, strand.at());
+        let wanted = &plan.tasks[task as usize].more().outputs;
+        let (last, unknown) = self.last_told(strand);
+        let names: Vec<String> = wanted.keys().map(|name| format!("output {name}")).collect();
+        let texts: Vec<(&str, &Json)> = names.iter().map(String::as_str).zip(wanted.values()).collect();
+        self.strands.insert(strand.key, Box::new(strand.clone()));
+        let scope = |this: &Self| this.scope_of(strand.key, None, BTreeMap::new(), last);
+        let values = self.each_value(at, Matter::Outputs, &texts, unknown, scope);
+        self.strands.remove(&strand.key);
+        let values = match values? {
+            Ok(values) => values,
+            Err(error) => return Some(Err(error)),
+        };
+        let mut outputs = Map::new();
+        for (name, value) in wanted.keys().zip(values) {
+            match value {
+                Ok(mut value) => {
+                    self.config.redactor.value(&mut value);
+                    outputs.insert(name.clone(), value);
+                }
+                Err(error) if error.code == Code::Unforeseen => {
+                    let gap = if here { name.clone() } else { self.host_of(strand.key).to_string() };
+                    self.gaps.entry(task).or_default().outputs.insert(gap);
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        Some(Ok(outputs))
     }
 
     /// What the last step of a task's body told on a host, as names, and whether a check knows only a part of it.

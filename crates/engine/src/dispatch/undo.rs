@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use windlass_model::{At, Code, Event, Failure, RunStatus, Scope, TaskEnd};
 
-use super::message::{Deed, Finished, Order, Start};
+use super::message::{Deed, Finished, Matter, Order, Start};
 use super::strand::Strand;
 use super::{Course, Dispatcher};
 use crate::action::{Action, Target};
@@ -157,7 +157,12 @@ impl Dispatcher {
             Some(strand) => self.strands.insert(key, strand),
             None => self.strands.remove(&key),
         };
-        let target = match self.target(key, step, &|| scope.clone()) {
+        let place = self.place(key, at, Matter::UndoPlace, step, |_| scope.clone());
+        self.passes[pass].current = Some(at);
+        let Some(place) = place else { return };
+        self.inquiries.forget(key);
+        self.passes[pass].current = None;
+        let target = match place {
             Ok(target) => target,
             Err(error) => {
                 let error = Box::new(error);
@@ -219,6 +224,15 @@ impl Dispatcher {
         let error = error.map(Box::new);
         self.emit(Event::StepUndone { at: done.at, error });
         self.advance_undo();
+    }
+
+    /// Where the step is that a pass stands at is known now: it is taken back next.
+    pub(super) fn undo_place_found(&mut self, at: At) {
+        if let Some(pass) = self.passes.iter_mut().find(|pass| pass.current == Some(at)) {
+            pass.current = None;
+            pass.left.push(at);
+            self.advance_undo();
+        }
     }
 
     fn end_pass(&mut self, pass: Pass) {

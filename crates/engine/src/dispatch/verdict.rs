@@ -11,6 +11,7 @@ use crate::action::Output;
 pub(super) const CENSORED: &str = "the result is hidden because the step says no_log";
 
 /// An attempt's result on its way to an outcome.
+#[derive(Clone)]
 pub(super) struct Attempt {
     pub(super) result: Json,
     pub(super) changed: bool,

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use windlass_model::{At, Code, Event, Failure, Intent, OnDoubt, Outcome, Phase, Status, Step, Verdict};
 
-use super::message::{Order, Timer};
-use super::scope::first_false;
+use super::message::{Matter, Order, Timer};
 use super::strand::{Doing, StrandKey};
 use super::task::{CONDITION, is_by_condition};
 use super::unforeseen::foreseen;
@@ -30,7 +29,8 @@ impl Dispatcher {
         if stale || over {
             return;
         }
-        if !self.strands.contains_key(&key) && !self.begin_strand(key) {
+        let opening = self.strands.get(&key).is_none_or(|strand| strand.opening);
+        if opening && !self.begin_strand(key) {
             return;
         }
         let owed = std::mem::take(&mut self.strand(key).owed);
@@ -65,7 +65,8 @@ impl Dispatcher {
         self.wake(key);
     }
 
-    /// Makes a strand of a task that is ready; false when the task's own condition keeps it from running.
+    /// Makes a strand of a task that is ready; false when the task's own condition keeps it from running, or has to
+    /// be asked.
     pub(super) fn begin_strand(&mut self, key: StrandKey) -> bool {
         let plan = self.plan.clone();
         let task = &plan.tasks[key.0 as usize];
@@ -78,7 +79,8 @@ impl Dispatcher {
             return false;
         }
         let strand = self.strand(key);
-        if let Some(timeout) = more.policy.timeout_ms {
+        strand.opening = false;
+        if let (Some(timeout), None) = (more.policy.timeout_ms, strand.deadline) {
             strand.deadline = Some(now + timeout);
             self.orders.push(Order::Wake { at: now + timeout, timer: Timer::Task(key) });
         }
@@ -93,11 +95,16 @@ impl Dispatcher {
         let reason = match begun {
             Some(outcome) => outcome,
             None => {
-                let scope = self.scope(key, None, BTreeMap::new());
-                match first_false(&more.when, &scope) {
-                    Ok(None) => return true,
-                    Ok(Some(condition)) => Outcome::skipped(format!("{CONDITION}{condition}")),
-                    Err(error) => foreseen(Outcome::failed(error)),
+                let at = self.strand(key).at();
+                let scope = |this: &Self| this.scope_of(key, None, BTreeMap::new(), None);
+                match self.conditions(at, Matter::TaskCondition, &more.when, scope) {
+                    None => {
+                        self.strand(key).opening = true;
+                        return false;
+                    }
+                    Some(Ok(None)) => return true,
+                    Some(Ok(Some(condition))) => Outcome::skipped(format!("{CONDITION}{condition}")),
+                    Some(Err(error)) => foreseen(Outcome::failed(error)),
                 }
             }
         };

@@ -21,7 +21,7 @@ use super::executor::{self, Surroundings};
 use super::handle::Finished;
 use super::publisher::Publisher;
 use crate::Error;
-use crate::dispatch::{Dispatcher, Input, Order, Start, Timer};
+use crate::dispatch::{Dispatcher, Found, Input, Inquiry, Order, Start, Timer};
 
 /// How often a driver looks for commands that other processes left in the store.
 const INBOX: Duration = Duration::from_millis(200);
@@ -49,8 +49,8 @@ pub(crate) struct Driver {
 /// What the driver keeps besides.
 pub(super) struct Work {
     pub(super) durable: watch::Receiver<Durable>,
-    /// Starts that wait for the disk, in order.
-    starts: VecDeque<(Position, Box<Start>)>,
+    /// What waits for the disk to begin, in order.
+    starts: VecDeque<(Position, Begin)>,
     running: HashMap<At, CancellationToken>,
     timers: BinaryHeap<Reverse<(u64, u64)>>,
     timer_kinds: HashMap<u64, Timer>,
@@ -63,6 +63,37 @@ pub(super) struct Work {
     used: VecDeque<(Position, (At, u32, Usage))>,
     /// Commands whose effects are durable from a position on.
     settle: Option<(Position, u64)>,
+}
+
+/// Something that begins when the records before it are durable.
+enum Begin {
+    Step(Box<Start>),
+    Inquiry(Box<Inquiry>),
+}
+
+impl Begin {
+    fn at(&self) -> At {
+        match self {
+            Begin::Step(start) => start.at,
+            Begin::Inquiry(inquiry) => inquiry.at,
+        }
+    }
+
+    /// What is told of it when it is ended before it began.
+    fn never_began(self) -> Input {
+        let (at, timed_out, cancelled) = (self.at(), false, true);
+        match self {
+            Begin::Step(_) => {
+                let (result, writes) = (Ok(executor::never_began()), Vec::new());
+                let finished = crate::dispatch::Finished { at, result, timed_out, cancelled, writes };
+                Input::Finished(Box::new(finished))
+            }
+            Begin::Inquiry(_) => {
+                let result = Err(executor::ended_early());
+                Input::Found(Box::new(Found { at, result, timed_out, cancelled }))
+            }
+        }
+    }
 }
 
 impl Driver {
@@ -143,8 +174,10 @@ impl Driver {
     }
 
     fn take(&mut self, work: &mut Work, input: Input) {
-        if let Input::Finished(finished) = &input {
-            work.running.remove(&finished.at);
+        match &input {
+            Input::Finished(finished) => drop(work.running.remove(&finished.at)),
+            Input::Found(found) => drop(work.running.remove(&found.at)),
+            _ => {}
         }
         if let Some(reply) = self.dispatcher.handle(now_ms(), input) {
             work.kept.push_back((None, reply));
@@ -175,7 +208,8 @@ impl Driver {
         }
         for order in orders {
             match order {
-                Order::Start(start) => work.starts.push_back((work.appended, start)),
+                Order::Start(start) => work.starts.push_back((work.appended, Begin::Step(start))),
+                Order::Inquire(inquiry) => work.starts.push_back((work.appended, Begin::Inquiry(inquiry))),
                 Order::Cancel(at) => self.cancel(work, at),
                 Order::Reserve(ask) => self.bank.reserve(ask)?,
                 Order::Release { at, attempt } => self.bank.release(at, attempt)?,
@@ -191,16 +225,9 @@ impl Driver {
             return token.cancel();
         }
         // It still waits for the disk: it never began.
-        if let Some(place) = work.starts.iter().position(|(_, start)| start.at == at) {
-            work.starts.remove(place);
-            let finished = crate::dispatch::Finished {
-                at,
-                result: Ok(executor::never_began()),
-                timed_out: false,
-                cancelled: true,
-                writes: Vec::new(),
-            };
-            self.sender.send(Input::Finished(Box::new(finished))).ok();
+        let place = work.starts.iter().position(|(_, begin)| begin.at() == at);
+        if let Some((_, begin)) = place.and_then(|place| work.starts.remove(place)) {
+            self.sender.send(begin.never_began()).ok();
         }
     }
 
@@ -221,10 +248,18 @@ impl Driver {
             }
         }
         while work.starts.front().is_some_and(|(at, _)| *at <= position) {
-            if let Some((_, start)) = work.starts.pop_front() {
-                let all: Vec<At> = std::iter::once(start.at).chain(start.then.iter().map(|s| s.at)).collect();
-                let cancel = executor::spawn(&self.surroundings, *start, self.sender.clone());
-                work.running.extend(all.into_iter().map(|at| (at, cancel.clone())));
+            match work.starts.pop_front() {
+                Some((_, Begin::Step(start))) => {
+                    let then = start.then.iter().map(|start| start.at);
+                    let all: Vec<At> = std::iter::once(start.at).chain(then).collect();
+                    let cancel = executor::spawn(&self.surroundings, *start, self.sender.clone());
+                    work.running.extend(all.into_iter().map(|at| (at, cancel.clone())));
+                }
+                Some((_, Begin::Inquiry(inquiry))) => {
+                    let at = inquiry.at;
+                    work.running.insert(at, executor::inquire(*inquiry, self.sender.clone()));
+                }
+                None => {}
             }
         }
         let mut used = Vec::new();

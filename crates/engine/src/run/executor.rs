@@ -1,6 +1,9 @@
 //! Runs one attempt: gives the action its context, its deadline and its cancel token, and takes what comes.
 
+mod aside;
 mod late;
+
+pub(crate) use aside::inquire;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -16,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use windlass_model::{At, BlobId, Code, Failure, Plan, RunId, Scope, Usage};
 
-use crate::action::{Action, ActionFuture, Blobs, Mode, Output, StepContext, Tell};
+use crate::action::{Action, Blobs, Mode, Output, StepContext, Tell};
 use crate::cleanup::CleanupStack;
 use crate::dispatch::{Deed, Finished, Input, Start};
 use crate::progress::{Progress, Watch};
@@ -72,7 +75,7 @@ impl Surroundings {
             root: self.root.clone(),
             cancel,
             limit: None,
-            deadline: start.limit_ms.map(|ms| Instant::now() + Duration::from_millis(ms)),
+            deadline: deadline(start.limit_ms),
             progress: Progress::new(start.at, watch, self.redactor.clone()),
             state: StateView::new(self.values.clone(), start.scopes),
             blobs: if start.no_log { Arc::new(Unkept(self.blobs.clone())) } else { self.blobs.clone() },
@@ -80,6 +83,11 @@ impl Surroundings {
             memory: self.memory.clone(),
         }
     }
+}
+
+/// When a time that begins now is over.
+fn deadline(limit_ms: Option<u64>) -> Option<Instant> {
+    limit_ms.map(|ms| Instant::now() + Duration::from_millis(ms))
 }
 
 /// The contents of a step that says `no_log`: it reads like every other, and none of its output is kept.
@@ -122,8 +130,11 @@ pub(crate) fn spawn(
         } else {
             let deed = async {
                 let step = match late {
-                    Some(environment) => late::render(step, environment).await?,
                     None => step,
+                    Some(environment) => match late::render(action.clone(), step, environment).await? {
+                        late::Rendered::Step(step) => *step,
+                        late::Rendered::Done(output) => return Ok(output),
+                    },
                 };
                 perform(action.as_ref(), step, deed, inputs.clone()).await
             };
@@ -258,11 +269,12 @@ struct Ended {
     cancelled: bool,
 }
 
-async fn attend(
-    mut action: Guarded<'_>,
+/// Sees work to its end: its own, or the one that an order or its deadline makes.
+async fn attend<T>(
+    mut action: Guarded<'_, T>,
     cancel: CancellationToken,
     deadline: Option<Instant>,
-) -> (Result<Output, Failure>, Ended) {
+) -> (Result<T, Failure>, Ended) {
     let over = async {
         match deadline {
             Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -290,15 +302,15 @@ pub(super) fn never_began() -> Output {
     Output { failed: true, error: Some(error), usage: Some(Usage::default()), ..Output::default() }
 }
 
-fn ended_early() -> Failure {
+pub(super) fn ended_early() -> Failure {
     Failure::new(Code::Cancelled, "the step was ended before it was done")
 }
 
-/// An action's future whose panic is a failure like others.
-struct Guarded<'a>(ActionFuture<'a>);
+/// A future whose panic is a failure like others.
+struct Guarded<'a, T>(Pin<Box<dyn Future<Output = Result<T, Failure>> + Send + 'a>>);
 
-impl Future for Guarded<'_> {
-    type Output = Result<Output, Failure>;
+impl<T> Future for Guarded<'_, T> {
+    type Output = Result<T, Failure>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let inner = &mut self.0;

@@ -402,7 +402,11 @@ impl Runtime {
             ),
         };
         let blobs: Arc<dyn Blobs> = Arc::new(Kept { store: self.store().clone(), run: id.clone() });
-        let env = std::mem::take(&mut options.environment);
+        let mut env = std::mem::take(&mut options.environment);
+        let scope_mark = crate::process::scope_mark(self.store().state());
+        // Commands that expressions ask are found again after a crash, as those of steps are.
+        env.insert(crate::process::SCOPE_MARK.into(), scope_mark.clone());
+        env.insert(crate::process::RUN_MARK.into(), id.to_string());
         let outside =
             Arc::new(Planned::new(plan.inputs.clone(), blobs.clone(), self.local(&root, env), mode.check));
         let config = Config {
@@ -434,7 +438,7 @@ impl Runtime {
         let (sender, inputs) = mpsc::unbounded_channel();
         let surroundings = Arc::new(Surroundings {
             run: id.clone(),
-            scope: crate::process::scope_mark(self.store().state()),
+            scope: scope_mark,
             plan: plan.clone(),
             root: Arc::from(root.as_path()),
             mode,

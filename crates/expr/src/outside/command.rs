@@ -1,4 +1,4 @@
-//! Runs a command of the shell for its output, for a bounded time.
+//! Runs a command of the shell for its output, for a bounded time and as long as somebody waits for it.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -12,6 +12,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::local::MAX_BYTES;
+use crate::patience::{Patience, patience};
+
+/// How often it is looked whether somebody still waits for the command.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How much of what a failed command complains about is told.
 const MAX_COMPLAINT: u64 = 1000;
@@ -23,7 +27,9 @@ pub(super) fn output(
     env: &BTreeMap<String, String>,
     timeout: Duration,
 ) -> io::Result<Vec<u8>> {
-    let end = Instant::now() + timeout;
+    let wait = Wait { end: Instant::now() + timeout, patience: patience() };
+    // Who went on after an earlier command was given up does not begin another one.
+    wait.over().map_or(Ok(()), Err)?;
     let mut child = Command::new("/bin/sh")
         .args(["-c", command])
         .current_dir(folder)
@@ -37,7 +43,7 @@ pub(super) fn output(
         .spawn()?;
     let output = reader(child.stdout.take(), MAX_BYTES + 1);
     let complaint = reader(child.stderr.take(), MAX_COMPLAINT);
-    let out = match received(&output, end) {
+    let out = match wait.received(&output) {
         Ok(out) if out.len() as u64 > MAX_BYTES => {
             give_up(&mut child);
             return Err(io::Error::other(format!("the output is larger than {} MB", MAX_BYTES >> 20)));
@@ -48,9 +54,9 @@ pub(super) fn output(
             return Err(error);
         }
     };
-    match ended(&mut child, end)? {
+    match wait.ended(&mut child)? {
         status if status.success() => Ok(out),
-        status => Err(failed(status, &received(&complaint, end).unwrap_or_default())),
+        status => Err(failed(status, &wait.received(&complaint).unwrap_or_default())),
     }
 }
 
@@ -69,27 +75,46 @@ fn reader(pipe: Option<impl Read + Send + 'static>, limit: u64) -> Receiver<io::
     receiver
 }
 
-fn received(receiver: &Receiver<io::Result<Vec<u8>>>, end: Instant) -> io::Result<Vec<u8>> {
-    match receiver.recv_timeout(end.saturating_duration_since(Instant::now())) {
-        Ok(read) => read,
-        Err(RecvTimeoutError::Timeout) => Err(too_long()),
-        Err(RecvTimeoutError::Disconnected) => Ok(Vec::new()),
-    }
+/// How long a command is waited for: for its time, and as long as anybody wants its output.
+struct Wait {
+    end: Instant,
+    patience: Patience,
 }
 
-/// Waits for a command that has closed its output: it is about to end.
-fn ended(child: &mut Child, end: Instant) -> io::Result<ExitStatus> {
-    let mut pause = Duration::from_micros(200);
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
+impl Wait {
+    /// Why it is over, once it is.
+    fn over(&self) -> Option<io::Error> {
+        if !(self.patience)() {
+            return Some(io::Error::new(io::ErrorKind::Interrupted, "nobody waits for the command any more"));
         }
-        if Instant::now() >= end {
-            give_up(child);
-            return Err(too_long());
+        (Instant::now() >= self.end)
+            .then(|| io::Error::new(io::ErrorKind::TimedOut, "the command takes too long"))
+    }
+
+    fn received(&self, receiver: &Receiver<io::Result<Vec<u8>>>) -> io::Result<Vec<u8>> {
+        loop {
+            match receiver.recv_timeout(LOOK) {
+                Ok(read) => return read,
+                Err(RecvTimeoutError::Disconnected) => return Ok(Vec::new()),
+                Err(RecvTimeoutError::Timeout) => self.over().map_or(Ok(()), Err)?,
+            }
         }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+
+    /// Waits for a command that has closed its output: it is about to end.
+    fn ended(&self, child: &mut Child) -> io::Result<ExitStatus> {
+        let mut pause = Duration::from_micros(200);
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(status);
+            }
+            if let Some(error) = self.over() {
+                give_up(child);
+                return Err(error);
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(LOOK);
+        }
     }
 }
 
@@ -98,10 +123,6 @@ fn give_up(child: &mut Child) {
         let _ = kill_process_group(group, Signal::KILL);
     }
     let _ = child.wait();
-}
-
-fn too_long() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, "the command takes too long")
 }
 
 fn failed(status: ExitStatus, complaint: &[u8]) -> io::Error {

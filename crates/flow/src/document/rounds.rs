@@ -1,4 +1,10 @@
 //! `repeat` of a stage: its tasks are done again, round after round, until something holds.
+//!
+//! Such a stage is no transaction, and none of its tasks is. Each round builds on what those before it made and handed
+//! on. To take back the round that failed, it would have to be known how everything was before that round, and what is
+//! kept is how it was before the first; to take back all rounds would undo work that had ended well, and leave behind
+//! what it handed on, which is state of the stage and decides about the next round. Neither is all or nothing, so that a
+//! document has to say what it means: a `rescue` within the round, or a transaction in a stage that needs this one.
 
 use windlass_model::Code;
 use windlass_yaml::{Map, Reader};

@@ -130,7 +130,7 @@ impl<'a> Install<'a> {
         done.changed = true;
         if self.cx.diff {
             let before = if there.is_some() { Side::File(&done.dest) } else { Side::Absent };
-            done.diff = Some(diff::of(&before, &content.side(), &done.dest.to_string_lossy(), fs));
+            done.diff = Some(diff::of(&before, &content.side(), &done.dest.to_string_lossy(), self.cx));
         }
         self.write(content, &want, old, there.is_some(), &mut done)?;
         Ok(done)

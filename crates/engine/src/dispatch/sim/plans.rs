@@ -65,6 +65,10 @@ fn step(dice: &mut Dice, n: u64) -> Step {
 
 /// A plan of everything that the dispatcher has a way with.
 pub(super) fn plan(dice: &mut Dice) -> Plan {
+    // Whether expressions ask for what has effects of its own; dice of their own, so that the rest stays as it is.
+    let mut asks = Dice(dice.0 ^ 0xA5A5_5A5A_F00D_CAFE);
+    let asks = &mut asks;
+    let often = if asks.chance(25) { 20 } else { 0 };
     let mut draft = Draft::new("sim", "workflow/dag");
     draft.policy.strategy = if dice.chance(30) { Strategy::Batched } else { Strategy::Eager };
     draft.policy.fail_fast = dice.chance(30).then_some(true);
@@ -76,7 +80,10 @@ pub(super) fn plan(dice: &mut Dice) -> Plan {
         let mut policy =
             windlass_model::Policy { max_parallelism: Some(1 + dice.below(2) as u32), ..Default::default() };
         policy.fail_fast = dice.chance(40).then_some(true);
-        let repeat = dice.chance(40).then(|| rounds(dice));
+        let mut repeat = dice.chance(40).then(|| rounds(dice));
+        if let Some(rounds) = repeat.as_mut().filter(|_| asks.chance(often)) {
+            rounds.until = vec![YES.into()];
+        }
         policy.transaction = dice.chance(30) && repeat.is_none();
         draft.stages.push(Stage {
             repeat,
@@ -95,7 +102,8 @@ pub(super) fn plan(dice: &mut Dice) -> Plan {
         }
         let steps = 1 + dice.below(5);
         for s in 0..steps {
-            task = task.step(step(dice, s));
+            let step = step(dice, s);
+            task = task.step(if asks.chance(often) { asking(asks, step) } else { step });
         }
         for c in 0..dice.below(3) {
             task.cleanup.push(Step::new(StepId::new(format!("c{c}")).unwrap(), "scripted", Json::Null));
@@ -126,6 +134,12 @@ pub(super) fn plan(dice: &mut Dice) -> Plan {
         } else {
             Default::default()
         };
+        if asks.chance(often) {
+            task.more.when.push(YES.into());
+        }
+        if asks.chance(often) {
+            task.more.outputs.insert("score".into(), json!("{{ lookup('pipe', 'number') | int }}"));
+        }
         if dice.chance(5) {
             task.more.policy.timeout_ms = Some(10 + dice.below(50));
         }
@@ -134,6 +148,34 @@ pub(super) fn plan(dice: &mut Dice) -> Plan {
     let known = |n| (format!("h{n}").into(), Known { local: n % 2 == 0, ..Known::default() });
     draft.inventory = Inventory::new((0..6).map(known).collect(), Default::default());
     draft.finish().unwrap()
+}
+
+/// What the simulated machine answers at times.
+const YES: &str = "lookup('pipe', 'yes or no') == 'yes'";
+
+/// A step that asks: whether it runs, over what, where, with which parameters, or whether it went well.
+fn asking(dice: &mut Dice, step: Step) -> Step {
+    let costs = step.input.get("cost").is_some();
+    let mut step = step.with(|more| match dice.below(6) {
+        0 => more.when.push(YES.into()),
+        1 => {
+            if let Some(repeat) = &mut more.repeat {
+                repeat.over = json!("{{ [1, 2, 3][:lookup('pipe', 'number') | int] }}");
+            }
+        }
+        2 => more.delegate_to = Some("{{ lookup('pipe', 'host') }}".into()),
+        3 => more.failed_when = Some(vec![YES.into()]),
+        4 => more.changed_when = Some(vec![YES.into()]),
+        _ => more.until = Some(Until { conditions: vec![YES.into()], retries: 2, delay_ms: 3 }),
+    });
+    if dice.chance(30) {
+        let cost = json!("{{ lookup('pipe', 'number') | int }}");
+        step.input = match costs {
+            true => json!({ "prompt": "?", "cost": cost }),
+            false => json!({ "prompt": "{{ lookup('pipe', 'host') }}" }),
+        };
+    }
+    step
 }
 
 /// A stage that is repeated, now and then past its last round.

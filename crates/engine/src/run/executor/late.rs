@@ -1,28 +1,43 @@
-//! Parameters that ask for what has effects of its own: rendered when the record of their step's start is durable,
-//! on a thread of their own, so that nothing else waits for what they ask.
+//! Parameters that ask for what has effects of its own: rendered when the record of their step's start is durable.
+
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tokio::sync::oneshot;
 use windlass_expr::render_tree;
-use windlass_model::{Code, Failure};
+use windlass_model::Failure;
 
-use crate::action::StepContext;
+use super::aside;
+use crate::action::{Action, Call, Effect, Output, StepContext};
 use crate::dispatch::expression;
 
-/// Renders the parameters of a step, and what it adds to the environment.
+/// What comes of rendering a step's parameters.
+pub(super) enum Rendered {
+    /// The step can begin.
+    Step(Box<StepContext>),
+    /// It only computes, and did.
+    Done(Output),
+}
+
+/// Renders the parameters of a step, and what it adds to the environment. A step that only computes does so there,
+/// too: what it computes may ask as its parameters do.
 pub(super) async fn render(
+    action: Arc<dyn Action>,
     step: StepContext,
     environment: Map<String, Value>,
-) -> Result<StepContext, Failure> {
-    let (done, rendered) = oneshot::channel();
-    // No thread of the runtime, whose end would wait for it.
-    let thread = std::thread::Builder::new().name("render".into()).spawn(move || {
-        // Nobody may be waiting any more.
-        done.send(all(step, &environment)).ok();
-    });
-    let lost = |why: String| Failure::new(Code::ActionPanicked, why);
-    thread.map_err(|error| lost(format!("no thread for the step's parameters: {error}")))?;
-    rendered.await.map_err(|_| lost("the step's parameters could not be rendered".into()))?
+) -> Result<Rendered, Failure> {
+    let cancel = step.cancel.clone();
+    aside::evaluate(cancel, move || {
+        let step = all(step, &environment)?;
+        if action.effect() == Effect::None {
+            let scope = || step.scope.clone();
+            let call = Call::new(&step.input, step.mode.check, step.target.local, &scope);
+            if let Some(result) = action.immediate(&call) {
+                return result.map(Rendered::Done);
+            }
+        }
+        Ok(Rendered::Step(Box::new(step)))
+    })
+    .await
 }
 
 fn all(mut step: StepContext, environment: &Map<String, Value>) -> Result<StepContext, Failure> {
