@@ -62,6 +62,7 @@ impl Exec<'_> {
             dir: &dir,
             env: cx.env,
             stdin: stdin.as_deref().map(str::as_bytes),
+            whole: false,
         };
         let reply = match child::run(&job, cx) {
             Ok(finished) => result(&finished, args.bool("strip_empty_ends")),

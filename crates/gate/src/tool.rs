@@ -26,6 +26,7 @@ pub(crate) struct Tool {
     env: BTreeMap<String, String>,
     stdin: Option<Vec<u8>>,
     live: bool,
+    whole: bool,
 }
 
 /// What a program said, and how it ended.
@@ -40,7 +41,14 @@ pub(crate) struct Said {
 impl Tool {
     /// A program by its name.
     pub(crate) fn new(program: &str) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: BTreeMap::new(), stdin: None, live: false }
+        Self {
+            program: program.into(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            stdin: None,
+            live: false,
+            whole: false,
+        }
     }
 
     /// Adds an argument.
@@ -73,6 +81,12 @@ impl Tool {
         self
     }
 
+    /// Once begun it is finished, as far as that is soon, though the run is to end.
+    pub(crate) fn whole(mut self) -> Self {
+        self.whole = true;
+        self
+    }
+
     pub(crate) fn program(&self) -> &str {
         &self.program
     }
@@ -98,6 +112,7 @@ impl Tool {
             dir: Path::new("/"),
             env: &env,
             stdin: self.stdin.as_deref(),
+            whole: self.whole,
         };
         let quiet = Quiet(cx.progress);
         let progress: &dyn Progress = if self.live { cx.progress } else { &quiet };

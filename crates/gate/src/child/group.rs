@@ -48,7 +48,7 @@ impl Group {
     }
 
     /// Waits until the child is reaped and no process of its group runs.
-    fn gone(&self, child: &mut Child, limit: Duration, wait: &mut dyn FnMut(Duration)) {
+    pub(super) fn gone(&self, child: &mut Child, limit: Duration, wait: &mut dyn FnMut(Duration)) {
         let end = Instant::now() + limit;
         while Instant::now() < end && (matches!(child.try_wait(), Ok(None)) || self.runs()) {
             wait(TICK);

@@ -30,6 +30,8 @@ pub(crate) struct Job<'a> {
     pub(crate) env: &'a BTreeMap<String, String>,
     /// What it reads; nothing if None.
     pub(crate) stdin: Option<&'a [u8]>,
+    /// Told to end, it may finish first ([`watch::FINISH`]): half of what it does is worse than all or nothing.
+    pub(crate) whole: bool,
 }
 
 /// A child that has ended.
@@ -60,7 +62,7 @@ pub(crate) fn run(job: &Job<'_>, cx: &Context<'_>) -> Result<Finished, Failure> 
     let mut child = start(job).map_err(Failure::Start)?;
     let group = Group::of(&child);
     cx.progress.started(group.id());
-    watch::watch(&mut child, &group, job.stdin.unwrap_or_default(), cx).map_err(Failure::Run)
+    watch::watch(&mut child, &group, job, cx).map_err(Failure::Run)
 }
 
 /// A program that was just written may still be open for writing in a child that another thread is starting

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::{Capture, Finished, Group};
+use super::{Capture, Finished, Group, Job};
 use crate::{Context, Error, Stream};
 
 /// How long output is read on after the child has ended while something else still holds its pipes open.
@@ -17,6 +17,10 @@ pub(super) const DRAIN: Duration = Duration::from_millis(500);
 
 /// How often the child is looked at where the system cannot tell us that it has ended.
 const BLIND: Duration = Duration::from_millis(20);
+
+/// How long a child that is to end may still take where it is better finished: less than the gate waits for modules
+/// when it ends itself.
+pub(super) const FINISH: Duration = Duration::from_secs(4);
 
 /// The pipes that are still open. Each is closed by becoming None.
 struct Pipes<'a> {
@@ -42,13 +46,13 @@ enum Source {
 pub(super) fn watch(
     child: &mut Child,
     group: &Group,
-    input: &[u8],
+    job: &Job<'_>,
     cx: &Context<'_>,
 ) -> Result<Finished, Error> {
     let started = SystemTime::now();
     let mut pipes = Pipes {
         stdin: child.stdin.take(),
-        input,
+        input: job.stdin.unwrap_or_default(),
         stdout: child.stdout.take(),
         stderr: child.stderr.take(),
         kept: [Capture::new(cx.capture_limit), Capture::new(cx.capture_limit)],
@@ -60,10 +64,14 @@ pub(super) fn watch(
             Ok(Finished { status, stdout, stderr, started, took })
         }
         Err(why) => {
-            group.end(child, &mut |tick| {
+            let mut wait = |tick| {
                 let end = Instant::now() + tick;
                 while Instant::now() < end && pipes.turn([None, None], Some(end), false, cx).is_ok() {}
-            });
+            };
+            if job.whole {
+                group.gone(child, FINISH, &mut wait);
+            }
+            group.end(child, &mut wait);
             Err(why)
         }
     }

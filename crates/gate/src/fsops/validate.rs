@@ -21,7 +21,7 @@ pub(super) fn run(command: &str, file: &Path, cx: &Context<'_>) -> Result<(), Er
         Err(why) => return refuse(format!("cannot split `validate` into words: {why}")),
     };
     let Some((program, args)) = words.split_first() else { return refuse("`validate` is empty".into()) };
-    let job = Job { program, args, dir: cx.cwd, env: cx.env, stdin: None };
+    let job = Job { program, args, dir: cx.cwd, env: cx.env, stdin: None, whole: false };
     match child::run(&job, cx) {
         Ok(finished) if finished.status.success() => Ok(()),
         Ok(finished) => {

@@ -56,7 +56,7 @@ impl Module for Group {
         {
             accounts::foresee(tool.program(), tool.words(), name, cx)?;
         } else if let Some(tool) = tool {
-            let said = tool.arg("--").arg(name).run(cx)?;
+            let said = tool.whole().arg("--").arg(name).run(cx)?;
             if !said.ok() {
                 return Ok(Reply::failed(said.why()).with("name", name).with("rc", said.rc));
             }

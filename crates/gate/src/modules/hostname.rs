@@ -1,11 +1,12 @@
 //! `hostname`: sets the host's name, now and for its next boot.
 
-use std::{fs, path::Path};
+use std::{fs, io::ErrorKind, path::Path};
 
 use serde_json::{Map, Value};
 
 use crate::{
     Args, Check, Context, Diff, Effect, Error, Kind, Module, Param, Reply, Spec,
+    fsops::replace::{Fresh, Perms, Replace},
     tool::{self, Tool},
 };
 
@@ -45,9 +46,11 @@ impl Module for Hostname {
         let now = fs::read_to_string("/proc/sys/kernel/hostname")
             .map_err(Error::io("read", "/proc/sys/kernel/hostname"))?;
         let now = now.trim();
-        let kept = kept()?;
+        let kept = kept(cx)?;
         let changed = now != name || kept != name;
-        if changed && !cx.checks() {
+        if changed && cx.checks() {
+            keep(name, cx)?;
+        } else if changed {
             set(name, kept != name, now != name, cx)?;
         }
         let mut reply = Reply::changed(changed).with("name", name);
@@ -62,9 +65,9 @@ impl Module for Hostname {
 }
 
 /// The name for the next boot; empty if there is none.
-fn kept() -> Result<String, Error> {
-    match fs::read_to_string(FILE) {
-        Ok(text) => Ok(text.lines().find(|line| !line.starts_with('#')).unwrap_or_default().trim().to_owned()),
+fn kept(cx: &Context<'_>) -> Result<String, Error> {
+    match cx.fs().read(Path::new(FILE)) {
+        Ok(text) => Ok(String::from_utf8_lossy(&text).lines().find(|line| !line.starts_with('#')).unwrap_or_default().trim().to_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Error::io("read", FILE)(error)),
     }
@@ -76,7 +79,7 @@ fn set(name: &str, kept: bool, now: bool, cx: &Context<'_>) -> Result<(), Error>
     let managed = Path::new("/run/systemd/system").is_dir() && tool::find("hostnamectl", cx).is_some();
     if kept && !(managed && ok(Tool::new("hostnamectl").args(["--pretty", "--static", "set-hostname", name]), cx)?) {
         // systemd reads this file as well, and may lack the service behind its own tool.
-        fs::write(FILE, format!("{name}\n")).map_err(Error::io("write", FILE))?;
+        keep(name, cx)?;
     }
     if now && !(managed && ok(Tool::new("hostnamectl").args(["--transient", "set-hostname", name]), cx)?) {
         let said = Tool::new("hostname").arg(name).run(cx)?;
@@ -85,6 +88,23 @@ fn set(name: &str, kept: bool, now: bool, cx: &Context<'_>) -> Result<(), Error>
         }
     }
     Ok(())
+}
+
+/// Writes the name for the next boot.
+fn keep(name: &str, cx: &Context<'_>) -> Result<(), Error> {
+    let dest = Path::new(FILE);
+    let old = cx.fs().metadata(dest).ok();
+    let may = (old.map(|meta| meta.uid), old.map(|meta| meta.gid));
+    let perms = Perms { mode: old.map_or(0o644, |meta| meta.mode & 0o7777), must: (None, None), may };
+    let text = format!("{name}\n");
+    let replace = Replace { dest, perms, sync: true, accept: &|_| Ok(()) };
+    match replace.run(Fresh::Read(&mut text.as_bytes()), cx) {
+        // In a container it may be a mount of its own, which nothing can take the place of.
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::ResourceBusy => {
+            fs::write(dest, text).map_err(Error::io("write", dest))
+        }
+        done => done.map(drop),
+    }
 }
 
 fn ok(tool: Tool, cx: &Context<'_>) -> Result<bool, Error> {

@@ -127,7 +127,7 @@ impl Account<'_> {
             accounts::foresee(tool.program(), tool.words(), self.name, self.cx)?;
             return Ok(Said { rc: 0, out: String::new(), err: String::new() });
         }
-        tool.arg("--").arg(self.name).run(self.cx)
+        tool.whole().arg("--").arg(self.name).run(self.cx)
     }
 
     fn failed(&self, said: &Said) -> Reply {

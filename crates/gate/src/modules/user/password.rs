@@ -50,7 +50,7 @@ pub(super) fn set(account: &Account<'_>, reply: Reply) -> Result<Reply, Error> {
         accounts::foresee_password(account.name, &hash, account.cx)?;
     } else {
         let line = format!("{}:{hash}\n", account.name);
-        let said = Tool::new("chpasswd").arg("-e").stdin(line).run(account.cx)?;
+        let said = Tool::new("chpasswd").whole().arg("-e").stdin(line).run(account.cx)?;
         if !said.ok() {
             return Ok(account.failed(&said));
         }
