@@ -17,6 +17,7 @@ const NEEDS: &[Need] = &[
     ("doas", "opendoas"),
     ("grep", "grep"),
     ("pgrep", "procps"),
+    ("script", "bsdutils"),
     ("sed", "sed"),
     ("setpriv", "util-linux"),
     ("sh", "dash"),

@@ -1,7 +1,8 @@
 //! Becoming another user: a gate of that user's own, started by `sudo`, `su` or `doas`.
 //!
 //! A password is never an argument, where every user of the host could see it, and is sent only once somebody
-//! has asked for it. `sudo` is given a prompt that nobody can guess; `su` and `doas` have theirs.
+//! has asked for it. `sudo` is given a prompt that nobody can guess; `su` and `doas` have theirs. `doas`
+//! asks on a terminal only: it gets one, and the gate keeps the streams that it had.
 
 use windlass_model::{Code, Failure};
 use zeroize::Zeroizing;
@@ -12,6 +13,15 @@ use super::{Delivery, Error};
 /// How much of what is said before a gate speaks is looked at.
 const HEARD: usize = 8 << 10;
 
+/// Becomes a user (the first word) by `doas` on a terminal that `script` makes, and starts the gate (the second) away
+/// from that terminal. What is read first is the password, once `doas` has asked for it; where it does not ask,
+/// nothing is read. At its end the shell that still waits for a password must not keep the output open.
+const DOAS: &str = r#"export WINDLASS_USER="$1" WINDLASS_START="$2";
+if doas -n -u "$1" true 2>/dev/null; then eval "exec doas -n -u $1 $2"; fi; exec 3<&0 4>&1 5>&2;
+( exec <&3 3<&- 4>&- 5>&- 2>/dev/null; IFS= read -r w && printf "%s\n" "$w" ) |
+{ script -qefc "eval \"exec doas -u \$WINDLASS_USER setsid -w \$WINDLASS_START\" <&3 >&4 2>&5 3<&- 4>&- 5>&-"
+/dev/null >&5 2>&5; kill $$; }"#;
+
 /// How to become another user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
@@ -19,7 +29,7 @@ pub enum Method {
     Sudo,
     /// `su`.
     Su,
-    /// `doas`, which asks for passwords on a terminal only.
+    /// `doas`.
     Doas,
 }
 
@@ -92,11 +102,12 @@ impl Become {
             (Method::Sudo, Some(_)) => {
                 format!("exec sudo -S -p '{}' -H -u '{user}' -- {start}", self.prompt)
             }
-            (Method::Doas, _) => format!("exec doas -n -u '{user}' {start}"),
-            // `su` hands its argument to the user's own shell: it has to be one word.
-            (Method::Su, _) => {
-                format!("exec env LC_ALL=C su '{user}' -c '{}'", start.replace('\'', r"'\''"))
+            (Method::Doas, None) => format!("exec doas -n -u '{user}' {start}"),
+            (Method::Doas, Some(_)) => {
+                format!("exec sh -c '{}' sh '{user}' {}", DOAS.replace('\n', " "), word(start))
             }
+            // `su` hands its argument to the user's own shell: it has to be one word.
+            (Method::Su, _) => format!("exec env LC_ALL=C su '{user}' -c {}", word(start)),
         }
     }
 
@@ -108,6 +119,11 @@ impl Become {
     pub(crate) fn eager(&self) -> bool {
         self.password.is_none() && self.method != Method::Su
     }
+}
+
+/// One word for a shell, whatever is in it.
+fn word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// What is to be said next.
@@ -165,6 +181,12 @@ impl Dialogue {
         if has(&["not found", "no such file"]) && low.contains(name) && !low.contains("windlass-gate") {
             return Error::Unable(format!("{name} is not on the host: {said}"));
         }
+        let missing = |tool: &str| low.contains(&format!("{tool}: ")) && low.contains("not found");
+        if let Some(tool) = ["script", "setsid"].into_iter().find(|tool| missing(tool)) {
+            return Error::Unable(format!(
+                "{name} asks for a password on a terminal, which takes `{tool}` of util-linux on the host: {said}"
+            ));
+        }
         if has(&["must have a tty", "a tty is required", "must be run from a terminal", "no tty present"]) {
             return Error::Unable(format!("{name} needs a terminal, which a gate has not: {said}"));
         }
@@ -204,17 +226,8 @@ impl Dialogue {
     }
 
     fn needs_password(&self, said: &str) -> Error {
-        let Become { method, user, password, .. } = &self.wants;
-        let name = method.name();
-        match (method, password) {
-            (Method::Doas, Some(_)) => Error::Unable(format!(
-                "doas asks for passwords on a terminal only, which a gate has not: let it become {user} without \
-                 one (`nopass`), or use sudo"
-            )),
-            _ => Error::Unable(format!(
-                "{name} needs a password to become {user}, and none was given: {}",
-                said.trim()
-            )),
-        }
+        let (name, user) = (self.wants.method.name(), &self.wants.user);
+        let said = said.trim();
+        Error::Unable(format!("{name} needs a password to become {user}, and none was given: {said}"))
     }
 }

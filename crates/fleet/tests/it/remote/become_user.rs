@@ -59,14 +59,19 @@ async fn it_works_with_a_password_and_without() {
         ("4802", Method::Sudo, Some("not asked for")),
         ("4801", Method::Sudo, Some("opspass")),
         ("4802", Method::Doas, None),
+        ("4802", Method::Doas, Some("not asked for")),
+        ("4801", Method::Doas, Some("opspass")),
     ] {
-        let (gate, _host, _child) = become_root(user, method, password).await;
+        let (gate, _host, mut child) = become_root(user, method, password).await;
         let gate = gate.unwrap_or_else(|error| panic!("{method:?} {password:?}: {error}"));
-        let reply = gate.run(Request::new("command", json!("id -u")), None).await.unwrap();
-        assert_eq!(reply.fields["stdout"], "0");
+        let reply = gate.run(Request::new("shell", json!("id -u; tty")), None).await.unwrap();
+        // No program of a step may ask on the terminal that `doas` asked on.
+        assert_eq!(reply.fields["stdout"], "0\nnot a tty");
         let seen = gate.run(Request::new("shell", json!({"cmd": "ps axww; env"})), None).await.unwrap();
         assert!(!seen.fields["stdout"].as_str().unwrap().contains("opspass"));
         gate.close().await;
+        // Nothing stays that waited for a password or held the terminal.
+        tokio::time::timeout(Duration::from_secs(60), child.wait()).await.expect("it ends").unwrap();
     }
 }
 
@@ -95,9 +100,9 @@ async fn what_is_wrong_is_said_in_time() {
         (
             "4801",
             Method::Doas,
-            Some("opspass"),
-            Code::BecomeUnable,
-            "doas asks for passwords on a terminal only",
+            Some("wrong"),
+            Code::BecomeRefused,
+            "the password for becoming root by doas is wrong",
         ),
         ("4801", Method::Doas, None, Code::BecomeUnable, "doas needs a password to become root"),
     ] {
