@@ -47,8 +47,10 @@ fn serve_here(hash: &str, cwd: PathBuf) -> io::Result<()> {
     std::panic::set_hook(Box::new(panicked));
     let output = output()?;
     let dir = env::current_dir().ok();
-    let cwd = if cwd.is_dir() { cwd } else { PathBuf::from("/") };
-    env::set_current_dir(&cwd)?;
+    // Who became another user may be where that user may not go.
+    let home = env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let mut places = [Some(cwd), home, Some(PathBuf::from("/"))].into_iter().flatten();
+    let cwd = places.find(|place| env::set_current_dir(place).is_ok()).unwrap_or_default();
     let options = Options { hash: hash.to_owned(), cwd, dir, guard: env::current_exe().ok() };
     let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     serve::serve(input, output, options).map_err(io::Error::other)
