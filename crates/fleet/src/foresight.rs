@@ -1,23 +1,43 @@
 //! What a run in check mode foresees, here and on its hosts.
+//!
+//! Each process that does modules foresees for itself: this one, and each gate. What one foresaw of a host is kept
+//! here for the others of that host, be they another user's or made after the connection was lost.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use windlass_engine::{RunMemory, Target};
-use windlass_gate::{Forecast, Reply};
+use windlass_gate::{Forecast, Part};
 
-use crate::reach::role_of;
+/// This process, among those that foresee. Gates are numbered from one.
+const HERE: u64 = 0;
 
-/// What one run foresees. This process has the forecast of this machine; each gate has that of its host and user,
-/// under the run's number.
+/// How much of contents is kept of a host; what is past it is known by its sum and length.
+const CONTENTS: usize = 128 << 20;
+
+/// How many parts are kept of a host.
+const PARTS: usize = 1 << 20;
+
+/// What one run foresees.
 #[derive(Debug)]
 pub struct Foresight {
     number: u64,
     here: Forecast,
-    /// As whom steps would have changed a machine.
-    changed: Mutex<BTreeMap<String, BTreeSet<String>>>,
-    resumed: std::sync::atomic::AtomicBool,
+    /// By machine.
+    hosts: Mutex<BTreeMap<String, Host>>,
+    resumed: AtomicBool,
+}
+
+/// What was foreseen of one host.
+#[derive(Debug, Default)]
+struct Host {
+    /// By what they are about: when it was told, by whom, and what.
+    parts: BTreeMap<String, (u64, u64, Part)>,
+    last: u64,
+    /// Up to when each process knows it.
+    seen: BTreeMap<u64, u64>,
+    contents: usize,
 }
 
 impl Default for Foresight {
@@ -26,8 +46,8 @@ impl Default for Foresight {
         Self {
             number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
             here: Forecast::new(),
-            changed: Mutex::default(),
-            resumed: Default::default(),
+            hosts: Mutex::default(),
+            resumed: AtomicBool::new(false),
         }
     }
 }
@@ -47,38 +67,60 @@ impl Foresight {
 
     /// The forecast of this machine, for a step that is done in this process.
     pub(crate) fn here(&self) -> &Forecast {
-        if let Some(doubt) = self.doubt(&Target::here()) {
-            self.here.doubt(doubt);
-        }
+        let uid = rustix::process::geteuid().as_raw();
+        self.here.learn(self.unknown_to(HERE, uid, ""));
         &self.here
     }
 
-    /// What the forecast of a target does not know: what steps would have done as somebody else.
-    pub(crate) fn doubt(&self, target: &Target) -> Option<String> {
-        let (machine, user) = place(target);
-        let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        let others = changed.get(&machine).into_iter().flatten().filter(|other| **other != user);
-        let mut causes: Vec<String> = others.map(|other| format!("what steps {other} would do")).collect();
-        if self.resumed.load(Ordering::Relaxed) {
-            causes.push("what the run foresaw before it was interrupted".into());
+    /// What a gate of a machine does not know yet, as far as this user may; from now on it does.
+    pub(crate) fn unknown_to(&self, gate: u64, uid: u32, machine: &str) -> Vec<Part> {
+        let mut hosts = self.hosts();
+        let host = hosts.entry(machine.to_owned()).or_default();
+        if machine.is_empty() {
+            host.learn(HERE, self.here.untold());
         }
-        (!causes.is_empty()).then(|| causes.join(", "))
+        let is_new = !host.seen.contains_key(&gate);
+        let mut parts = host.unknown_to(gate, uid);
+        if is_new && self.resumed.load(Ordering::Relaxed) {
+            parts.push(Part::doubt("what the run foresaw before it was interrupted"));
+        }
+        parts
     }
 
-    /// Takes note of what a step said.
-    pub(crate) fn note(&self, target: &Target, reply: &Reply) {
-        if reply.changed || reply.skipped {
-            let (machine, user) = place(target);
-            let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-            changed.entry(machine).or_default().insert(user);
-        }
+    /// Takes in what a gate of a machine foresaw.
+    pub(crate) fn learn(&self, gate: u64, machine: &str, parts: Vec<Part>) {
+        self.hosts().entry(machine.to_owned()).or_default().learn(gate, parts);
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, BTreeMap<String, Host>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The machine, and as whom.
-fn place(target: &Target) -> (String, String) {
-    let machine = if target.local { String::new() } else { target.host.to_string() };
-    let user =
-        role_of(target).map_or_else(|| "as the user of the connection".into(), |user| format!("as {user}"));
-    (machine, user)
+impl Host {
+    fn learn(&mut self, from: u64, parts: Vec<Part>) {
+        for mut part in parts {
+            if self.parts.len() >= PARTS {
+                part = Part::doubt("what steps would do to more files than are kept in mind");
+            }
+            if self.contents + part.content() > CONTENTS {
+                part = part.summed();
+            }
+            self.contents += part.content();
+            self.last += 1;
+            let old = self.parts.insert(part.key(), (self.last, from, part));
+            self.contents -= old.map_or(0, |(_, _, part)| part.content());
+        }
+    }
+
+    fn unknown_to(&mut self, gate: u64, uid: u32) -> Vec<Part> {
+        let seen = self.seen.insert(gate, self.last).unwrap_or_default();
+        let unknown = self.parts.values().filter(|(when, from, _)| *when > seen && *from != gate);
+        Part::bounded(unknown.map(|(_, _, part)| part.shown_to(uid)).collect())
+    }
+}
+
+/// By what a target's machine is known; this one by nothing.
+pub(crate) fn machine(target: &Target) -> String {
+    if target.local { String::new() } else { target.host.to_string() }
 }

@@ -60,7 +60,7 @@ pub use args::Args;
 pub use cancel::Cancel;
 pub use context::{Context, Progress, Silent, Stream};
 pub use error::{Error, ParamError};
-pub use forecast::{Forecast, run};
+pub use forecast::{Forecast, Part, run};
 pub use modules::{all, find};
 pub use pattern::{matcher, search};
 pub use reply::{Diff, Reply};

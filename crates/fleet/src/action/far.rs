@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
-use windlass_engine::{Action, Output, StepContext, Target, Tell};
+use windlass_engine::{Action, Output, StepContext, Tell};
 use windlass_gate::undo::Before;
 use windlass_gate::{Module, Reply, find};
 use windlass_model::{At, Code, Failure};
@@ -25,7 +25,7 @@ pub(super) async fn run(
     let seen = Seen::of(module, &step);
     let around = around(&step);
     let (run, target, cancel) = (step.run.clone(), step.target.clone(), step.cancel.clone());
-    let request = prepare(module, step).await?.doubting(&around, &target);
+    let request = prepare(module, step).await?.foreseeing(&around, &target);
     let runner = match reach.runner(&run, &target, &cancel).await {
         Ok(runner) => runner,
         Err(lost) => return unreached(lost),
@@ -104,7 +104,7 @@ pub(super) async fn run_all(reach: &Reach, steps: Vec<(Arc<dyn Action>, StepCont
                 let heard = step.progress.is_watched().then(|| around.listener.clone());
                 let target = step.target.clone();
                 prepare(module, step).await.map(|request| {
-                    let request = request.around(&around).doubting(&around, &target);
+                    let request = request.around(&around).foreseeing(&around, &target);
                     (heard.into_iter().fold(request, Request::heard_by), kept)
                 })
             }
@@ -209,8 +209,6 @@ fn around(step: &StepContext) -> Surroundings {
 
 /// What a reply becomes a result with.
 struct Seen {
-    /// What is foreseen in check mode, and for whom.
-    foreseen: Option<(Arc<Foresight>, Target)>,
     module: &'static dyn Module,
     scope: windlass_expr::Value,
     blobs: Arc<dyn windlass_engine::Blobs>,
@@ -218,17 +216,13 @@ struct Seen {
 
 impl Seen {
     fn of(module: &'static dyn Module, step: &StepContext) -> Self {
-        let foreseen = step.mode.check.then(|| (Foresight::of(&step.memory), step.target.clone()));
-        Self { foreseen, module, scope: step.scope.clone(), blobs: step.blobs.clone() }
+        Self { module, scope: step.scope.clone(), blobs: step.blobs.clone() }
     }
 
     fn output(&self, reply: Result<Reply, Failure>) -> Result<Output, Failure> {
         match reply {
             Err(error) if error.code == Code::GateLost => Ok(Output::unreachable(error)),
             reply => {
-                if let (Some((foresight, target)), Ok(reply)) = (&self.foreseen, &reply) {
-                    foresight.note(target, reply);
-                }
                 let reply = reply.map(|reply| long::shorten(reply, &self.scope, &*self.blobs));
                 output::of(self.module.spec(), reply)
             }

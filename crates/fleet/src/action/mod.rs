@@ -117,10 +117,9 @@ impl Action for ModuleAction {
         Box::pin(async move {
             let module = self.module;
             let work = Work { input: step.input, scope: step.scope, blobs: step.blobs };
-            let foresight = Foresight::of(&step.memory);
             let around = Surroundings {
                 check: step.mode.check,
-                foresight: foresight.clone(),
+                foresight: Foresight::of(&step.memory),
                 diff: step.mode.diff,
                 root: step.root,
                 environment: step.environment,
@@ -133,11 +132,7 @@ impl Action for ModuleAction {
                 let (scope, blobs) = (work.scope.clone(), work.blobs.clone());
                 perform(module, work, cx).map(|reply| long::shorten(reply, &scope, &*blobs))
             });
-            let reply = reply.await;
-            if let (Ok(reply), true) = (&reply, step.mode.check) {
-                foresight.note(&step.target, reply);
-            }
-            output::of(module.spec(), reply)
+            output::of(module.spec(), reply.await)
         })
     }
 }

@@ -61,11 +61,6 @@ pub(crate) fn becomes(target: &Target) -> bool {
     })
 }
 
-/// As whom a step is done, where it is to be somebody else than who connects.
-pub(crate) fn role_of(target: &Target) -> Option<String> {
-    Some(Way::of(target).ok()?.role?.user)
-}
-
 /// The variables of the connection, worked out, with the passwords.
 fn variables(target: &Target) -> Result<Map<String, Value>, Failure> {
     let mut vars = Map::new();

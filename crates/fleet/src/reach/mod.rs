@@ -20,7 +20,7 @@ use windlass_model::{Code, Failure, RunId};
 use windlass_ssh::{Ahead, Client};
 
 use self::endpoint::Way;
-pub(crate) use self::endpoint::{becomes, role_of};
+pub(crate) use self::endpoint::becomes;
 use self::line::Line;
 use crate::remote::{Become, Delivery, Gate, Method, Options, RemoteRunner};
 

@@ -1,6 +1,7 @@
 //! A gate as callers know it: requests go in, replies come out, many at once.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ pub(super) struct Shared {
     asked: Mutex<HashSet<(u64, String)>>,
     sent: std::sync::atomic::AtomicBool,
     closing: Mutex<Option<Instant>>,
+    /// By what it is known among those that foresee.
+    pub(super) number: u64,
 }
 
 impl Shared {
@@ -139,6 +142,7 @@ impl Gate {
     /// as `wanted` ([`Become::command`]) if that is given. Returns at once: requests may follow immediately, and
     /// are sent before it is known whether the gate is there. Must be called within a tokio runtime.
     pub fn open(streams: Streams, delivery: Delivery, wanted: Option<&Become>, options: Options) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
         let (orders, orders_out) = mpsc::unbounded_channel();
         let (pieces, pieces_out) = mpsc::channel(PIECES);
         let (ready, ready_out) = watch::channel(None);
@@ -150,6 +154,7 @@ impl Gate {
             asked: Mutex::default(),
             sent: std::sync::atomic::AtomicBool::new(false),
             closing: Mutex::default(),
+            number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
         });
         let quiet = u64::try_from(options.patience.as_millis()).unwrap_or(u64::MAX);
         shared.order(&Order::Hello { version: VERSION, quiet_ms: Some(quiet.saturating_mul(2)) });
@@ -269,20 +274,23 @@ impl Gate {
 
     pub(super) async fn submit(
         &self,
-        requests: Vec<Request>,
+        mut requests: Vec<Request>,
         listener: Option<Listener>,
         batch: Option<u64>,
     ) -> Result<Batch, Failure> {
         let slots = self.slots(requests.len()).await?;
+        self.tell_foreseen(&mut requests).await?;
         let (tell, told) = mpsc::unbounded_channel();
         let mut contents = HashMap::new();
         let (mut modules, mut sources, mut listeners) = (Vec::new(), Vec::new(), Vec::new());
+        let mut foreseen = Vec::new();
         for mut request in requests {
             let own = request.listener.or_else(|| listener.clone());
             request.task.live = request.task.live || own.is_some();
             listeners.push(own);
             contents.extend(request.contents);
             sources.push(request.src);
+            foreseen.push(request.foreseen);
             modules.push(request.task);
         }
         let mut table = self.alive()?;
@@ -302,10 +310,11 @@ impl Gate {
             return Err(Failure::new(Code::BadParams, text).permanent());
         }
         let contents = Arc::new(contents);
-        for ((index, id), listener) in ids.iter().enumerate().zip(listeners) {
+        for (((index, id), listener), foreseen) in ids.iter().enumerate().zip(listeners).zip(foreseen) {
             let kind = Kind::Module { batch, contents: contents.clone() };
             let tell = tell.clone();
-            table.requests.insert(*id, Pending { tell, index, listener, started: false, kind });
+            let pending = Pending { tell, index, listener, started: false, foreseen, kind };
+            table.requests.insert(*id, pending);
         }
         if let Some(id) = batch {
             table.batches.insert(id, Group { contents, left: ids.len() });

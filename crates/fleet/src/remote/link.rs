@@ -176,6 +176,7 @@ impl Link {
         match answer {
             Answer::Hello(hello) => self.hello(hello),
             Answer::Started { id } => self.shared.table().started(id),
+            Answer::Foreseen { id, parts } => self.shared.table().foreseen(id, self.shared.number, parts),
             Answer::Result { id, body } => self.shared.table().done(id, body),
             Answer::Event { id, stream, line, dropped } => {
                 let listener = self.shared.table().listener(id)?;

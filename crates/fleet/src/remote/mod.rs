@@ -11,6 +11,7 @@
 mod becoming;
 mod delivery;
 mod error;
+mod foreseen;
 mod gate;
 mod link;
 mod pending;

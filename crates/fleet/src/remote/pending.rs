@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
-use windlass_gate::Progress;
 use windlass_gate::wire::{Body, Fault, Info};
+use windlass_gate::{Part, Progress};
 
 use super::{Error, Source};
+use crate::Foresight;
 
 /// What a request is told.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(super) struct Pending {
     pub(super) index: usize,
     pub(super) listener: Option<Arc<dyn Progress + Send + Sync>>,
     pub(super) started: bool,
+    /// Who keeps what it foresees, and of which machine, until it has said that.
+    pub(super) foreseen: Option<(Arc<Foresight>, String)>,
     pub(super) kind: Kind,
 }
 
@@ -105,6 +108,15 @@ impl Table {
             return Err(Error::Rogue(format!("request {id} starts twice")));
         }
         pending.tell(Told::Started);
+        Ok(())
+    }
+
+    /// What a request foresaw, which it says once; who keeps nothing of it takes no notice.
+    pub(super) fn foreseen(&mut self, id: u64, gate: u64, parts: Vec<Part>) -> Result<(), Error> {
+        let pending = self.requests.get_mut(&id).ok_or_else(|| stray("a forecast", id))?;
+        if let Some((foresight, machine)) = pending.foreseen.take() {
+            foresight.learn(gate, &machine, parts);
+        }
         Ok(())
     }
 

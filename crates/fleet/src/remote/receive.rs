@@ -74,7 +74,9 @@ impl Gate {
             let (id, transfer) = (table.id(), table.transfer());
             table.incoming.insert(transfer, Incoming { pieces, came: 0, acked: 0 });
             let kind = Kind::Transfer { transfer, contents };
-            table.requests.insert(id, Pending { tell, index: 0, listener: None, started: false, kind });
+            table
+                .requests
+                .insert(id, Pending { tell, index: 0, listener: None, started: false, foreseen: None, kind });
             (id, transfer)
         };
         let shared = &self.inner.shared;

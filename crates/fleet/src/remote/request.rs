@@ -14,8 +14,9 @@ use windlass_model::{Code, Failure};
 
 use super::gate::Listener;
 use super::{Source, stage};
-use crate::Surroundings;
 use crate::action::rendered;
+use crate::foresight::machine;
+use crate::{Foresight, Surroundings};
 
 /// One module for a gate.
 #[derive(Clone, Default)]
@@ -27,6 +28,8 @@ pub struct Request {
     pub(super) src: Option<String>,
     /// Who hears its live output, where that is not whoever hears all of its batch.
     pub(super) listener: Option<Listener>,
+    /// In check mode, who keeps what is foreseen, and of which machine.
+    pub(super) foreseen: Option<(Arc<Foresight>, String)>,
 }
 
 impl std::fmt::Debug for Request {
@@ -72,7 +75,7 @@ impl Request {
     pub fn around(mut self, around: &Surroundings) -> Self {
         let task = &mut self.task;
         (task.check, task.diff) = (around.check, around.diff);
-        let foresight = || wire::Foresight { run: around.foresight.number(), doubt: None };
+        let foresight = || wire::Foresight { run: around.foresight.number(), known: Vec::new() };
         task.foresight = around.check.then(|| Box::new(foresight()));
         task.env = around.environment.clone();
         task.capture = Some(around.capture as u64);
@@ -83,11 +86,9 @@ impl Request {
         self
     }
 
-    /// In check mode, with what its gate cannot have foreseen.
-    pub(crate) fn doubting(mut self, around: &Surroundings, target: &Target) -> Self {
-        if let Some(foresight) = &mut self.task.foresight {
-            foresight.doubt = around.foresight.doubt(target);
-        }
+    /// In check mode, with what others foresee of the target, and for them.
+    pub(crate) fn foreseeing(mut self, around: &Surroundings, target: &Target) -> Self {
+        self.foreseen = around.check.then(|| (around.foresight.clone(), machine(target)));
         self
     }
 

@@ -48,7 +48,7 @@ impl Forecast {
         let mut state = self.change();
         let (place, _) = state.find(path, false)?;
         let held = state.hold(held);
-        let node = if let Thing::New(id) = place.thing { state.nodes.get_mut(&id) } else { None };
+        let node = if let Thing::New(id) = place.thing { state.node_mut(id) } else { None };
         match node {
             Some(node) => node.body = Body::File(held),
             None => return Err(Errno::INVAL.into()),
@@ -208,7 +208,7 @@ impl State {
     }
 
     fn enter(&mut self, folder: &Place, path: PathBuf, name: Name) {
-        self.names.insert(path, name);
+        self.set_name(path, Some(name));
         self.stir(&folder.thing);
     }
 
@@ -218,13 +218,13 @@ impl State {
         match &place.thing {
             Thing::Nothing => return Ok(()),
             Thing::New(id) => self.release(*id),
-            Thing::Disk(_, meta) => self.altered.entry(meta.id()).or_default().links -= 1,
+            Thing::Disk(_, meta) => self.altered_mut(meta.id()).links -= 1,
         }
         self.forget_below(&place.path);
         match &folder.thing {
             // In a new folder nothing needs to be hidden.
-            Thing::New(_) => drop(self.names.remove(&place.path)),
-            _ => drop(self.names.insert(place.path.clone(), Name::Nothing)),
+            Thing::New(_) => self.set_name(place.path.clone(), None),
+            _ => self.set_name(place.path.clone(), Some(Name::Nothing)),
         }
         self.stir(&folder.thing);
         Ok(())
@@ -234,13 +234,13 @@ impl State {
     fn link_more(&mut self, thing: &Thing) -> Name {
         match thing {
             Thing::New(id) => {
-                if let Some(node) = self.nodes.get_mut(id) {
+                if let Some(node) = self.node_mut(*id) {
                     node.nlink += 1;
                 }
                 Name::New(*id)
             }
             Thing::Disk(path, meta) => {
-                self.altered.entry(meta.id()).or_default().links += 1;
+                self.altered_mut(meta.id()).links += 1;
                 Name::Disk(path.clone())
             }
             Thing::Nothing => Name::Nothing,
@@ -258,12 +258,12 @@ impl State {
         match thing {
             Thing::Nothing => {}
             Thing::Disk(_, meta) => {
-                let altered = self.altered.entry(meta.id()).or_default();
+                let altered = self.altered_mut(meta.id());
                 change(altered);
                 altered.noted = Some(now);
             }
             Thing::New(id) => {
-                let Some(node) = self.nodes.get_mut(id) else { return };
+                let Some(node) = self.node_mut(*id) else { return };
                 let mut altered = Altered::default();
                 change(&mut altered);
                 node.take(&altered, now);

@@ -1,6 +1,10 @@
 //! What nobody can know beforehand, and which steps are to blame.
 
-use std::{collections::BTreeSet, path::Path, sync::PoisonError};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{MutexGuard, PoisonError},
+};
 
 use super::Forecast;
 use crate::{Args, Context, Error, Module, Reply};
@@ -13,13 +17,32 @@ const OPAQUE: [&str; 8] = ["apt", "command", "package", "script", "service", "sh
 pub(super) struct Doubts {
     /// Where that comes from, in words.
     causes: BTreeSet<String>,
+    /// Those that nobody else has been told of.
+    untold: BTreeSet<String>,
 }
 
 impl Forecast {
     /// Something has happened whose outcome is not known. A prediction that fails from now on is none.
     pub fn doubt(&self, cause: impl Into<String>) {
-        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
-        doubts.causes.insert(cause.into());
+        let cause = cause.into();
+        let mut doubts = self.doubts();
+        if doubts.causes.insert(cause.clone()) {
+            doubts.untold.insert(cause);
+        }
+    }
+
+    /// The same for a doubt that others know of already.
+    pub(super) fn doubt_too(&self, cause: &str) {
+        self.doubts().causes.insert(cause.to_owned());
+    }
+
+    /// The doubts that nobody else has been told of; from now on they have.
+    pub(super) fn untold_causes(&self) -> BTreeSet<String> {
+        std::mem::take(&mut self.doubts().untold)
+    }
+
+    fn doubts(&self) -> MutexGuard<'_, Doubts> {
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn doubt_content(&self, path: &Path) {
@@ -28,7 +51,7 @@ impl Forecast {
 
     /// Why nothing is certain; none where everything is.
     fn causes(&self) -> Option<String> {
-        let doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        let doubts = self.doubts();
         let causes: Vec<&str> = doubts.causes.iter().map(String::as_str).collect();
         (!causes.is_empty()).then(|| causes.join(", "))
     }

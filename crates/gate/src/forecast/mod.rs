@@ -6,6 +6,7 @@
 //! * `change`: what they would change.
 //! * `rights`: what the system would not let us do.
 //! * `doubt`: what cannot be known, and who is to blame.
+//! * `share`: what one process foresaw, for another of the same host: another user's, or the next one.
 //!
 //! Nothing here ever writes to the disk, nor holds anything of it that nobody has changed.
 
@@ -13,6 +14,7 @@ mod change;
 mod doubt;
 mod look;
 mod rights;
+mod share;
 mod state;
 mod walk;
 
@@ -26,11 +28,13 @@ use std::{
 
 use doubt::Doubts;
 pub use doubt::run;
+pub use share::Part;
 use state::State;
 pub(crate) use state::{Held, LONGEST};
 
-/// What a run in check mode would have made of a host so far. There is one for each run, host and user; modules
-/// see it by [`Context::check`](crate::Context::check), and what they would do goes into it.
+/// What a run in check mode would have made of a host so far. There is one for each run in each process that does
+/// modules there; they tell one another of it by its [`Part`]s. Modules see it by
+/// [`Context::check`](crate::Context::check), and what they would do goes into it.
 #[derive(Default)]
 pub struct Forecast {
     state: Mutex<State>,

@@ -1,7 +1,7 @@
 //! What is forecast: names that lead elsewhere than on the disk, new files, and what changes of old ones.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     ops::Bound::{Included, Unbounded},
     path::{Path, PathBuf},
     sync::Arc,
@@ -9,11 +9,16 @@ use std::{
 };
 
 use rustix::fs::FileType;
+use serde::{Deserialize, Serialize};
 
+use super::share::packed;
 use crate::view::Meta;
 
 /// The device that forecast files are on. No disk has its number.
 const NOWHERE: u64 = u64::MAX;
+
+/// By how many bits the number of a process is moved to be that of its first new file.
+const PROCESS: u32 = 24;
 
 /// How much of contents is held in memory, and of one. What is past that is known by its sum and length.
 const MOST: usize = 128 << 20;
@@ -26,21 +31,32 @@ pub(super) struct State {
     pub(super) nodes: HashMap<u64, Node>,
     /// Files on the disk, by device and number.
     pub(super) altered: HashMap<(u64, u64), Altered>,
+    /// What nobody else has been told of.
+    touched: BTreeSet<Key>,
     last: u64,
     held: usize,
 }
 
+/// What something in a forecast is known by. Other processes of the host know it by the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    Name(PathBuf),
+    Node(u64),
+    Altered(u64, u64),
+}
+
 /// What a name would lead to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Name {
     Nothing,
     New(u64),
     /// What lies on the disk under another name.
-    Disk(PathBuf),
+    Disk(#[serde(with = "packed::path")] PathBuf),
 }
 
 /// Something that would be new.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Node {
     pub(super) body: Body,
     /// Permissions alone.
@@ -53,24 +69,27 @@ pub(super) struct Node {
     pub(super) noted: (i64, i64),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Body {
     Dir,
-    Link(PathBuf),
+    Link(#[serde(with = "packed::path")] PathBuf),
     File(Held),
 }
 
 /// A content: its bytes, or if those are too many or not to be known, how many they are.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Held {
+    #[serde(with = "packed::bytes", default, skip_serializing_if = "Option::is_none")]
     pub(super) bytes: Option<Arc<[u8]>>,
     pub(super) len: u64,
     /// The SHA-1, where there are no bytes to sum up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sum: Option<String>,
 }
 
 /// What would be other of a file on the disk.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Altered {
     pub(super) mode: Option<u32>,
     pub(super) uid: Option<u32>,
@@ -84,14 +103,67 @@ pub(super) struct Altered {
 
 impl State {
     pub(super) fn add(&mut self, node: Node) -> u64 {
-        self.last += 1;
+        // No two processes of a host begin at the same number, unless one comes after the other.
+        self.last = self.last.max(u64::from(std::process::id()) << PROCESS) + 1;
+        while self.nodes.contains_key(&self.last) {
+            self.last += 1;
+        }
+        self.touched.insert(Key::Node(self.last));
         self.nodes.insert(self.last, node);
         self.last
     }
 
+    /// A new file that is about to be other.
+    pub(super) fn node_mut(&mut self, id: u64) -> Option<&mut Node> {
+        self.touched.insert(Key::Node(id));
+        self.nodes.get_mut(&id)
+    }
+
+    /// A file on the disk that is about to be other.
+    pub(super) fn altered_mut(&mut self, (dev, ino): (u64, u64)) -> &mut Altered {
+        self.touched.insert(Key::Altered(dev, ino));
+        self.altered.entry((dev, ino)).or_default()
+    }
+
+    /// Makes a name lead to something; to what it leads on the disk where that is none.
+    pub(super) fn set_name(&mut self, path: PathBuf, name: Option<Name>) {
+        self.touched.insert(Key::Name(path.clone()));
+        match name {
+            Some(name) => self.names.insert(path, name),
+            None => self.names.remove(&path),
+        };
+    }
+
+    /// What nobody else has been told of; from now on they have.
+    pub(super) fn untold(&mut self) -> BTreeSet<Key> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Takes a new file, or takes it away, as another process has it.
+    pub(super) fn replace(&mut self, id: u64, node: Option<Node>) {
+        let old = self.nodes.remove(&id);
+        let length = |held: &Held| held.bytes.as_ref().map_or(0, |bytes| bytes.len());
+        if let Some(Node { body: Body::File(held), .. }) = &old {
+            self.held -= length(held);
+        }
+        let Some(mut node) = node else { return };
+        if let Body::File(held) = &mut node.body {
+            // Whoever told of it may have had no bytes, where we have.
+            if let Some(Node { body: Body::File(old), .. }) = old
+                && held.bytes.is_none()
+                && held.sum.is_some()
+                && old.bytes.as_deref().map(crate::fsops::sum::of) == held.sum
+            {
+                *held = old;
+            }
+            *held = self.hold(std::mem::take(held));
+        }
+        self.nodes.insert(id, node);
+    }
+
     /// A name less for a new file, which is forgotten with its last.
     pub(super) fn release(&mut self, id: u64) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let Some(node) = self.node_mut(id) else { return };
         node.nlink = node.nlink.saturating_sub(1);
         if node.nlink > 0 {
             return;
@@ -128,7 +200,7 @@ impl State {
         let gone: Vec<PathBuf> =
             inside.take_while(|path| path.starts_with(dir)).filter(|path| *path != dir).cloned().collect();
         for path in gone {
-            self.names.remove(&path);
+            self.set_name(path, None);
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{keep, out::Outbox, session::Session, stage};
 use crate::{
-    Args, Cancel, Context, Error, Forecast, Progress, Reply, Stream, find,
+    Args, Cancel, Context, Error, Forecast, Part, Progress, Reply, Stream, find,
     view::Fs,
     wire::{self, Answer, Body, Deed, Fault, Task},
 };
@@ -27,16 +27,27 @@ const FAULT: &str = "WINDLASS_GATE_FAULT";
 /// Runs a module and says what came of it. A panic in it does not come back here (`broken`).
 pub(super) fn run(task: &Task, session: &Session, cancel: &Cancel) -> Body {
     let live = Live::new(task, session);
-    let done = attempt(task, session, cancel, &live);
+    let forecast = task.check.then(|| session.forecast(task));
+    let done = attempt(task, session, cancel, &live, forecast.as_deref());
+    // Whatever came of it: a step that fails may have begun.
+    let foreseen = forecast.map(|forecast| forecast.untold());
+    if let Some(parts) = foreseen.filter(|parts| !parts.is_empty()) {
+        session.out.send(foresaw(task.id, parts));
+    }
     assert!(task.env.get(FAULT).is_none_or(|what| what != "panic"), "{FAULT} says so");
     done.map_or_else(Body::Error, Body::Reply)
 }
 
-fn attempt(task: &Task, session: &Session, cancel: &Cancel, live: &Live<'_>) -> Result<Reply, Fault> {
+fn attempt(
+    task: &Task,
+    session: &Session,
+    cancel: &Cancel,
+    live: &Live<'_>,
+    forecast: Option<&Forecast>,
+) -> Result<Reply, Fault> {
     let module = find(&task.name).ok_or_else(|| Fault::UnknownModule { name: task.name.clone() })?;
     let (cwd, deadline) = (cwd(task, session), deadline(task));
-    let forecast = task.check.then(|| session.forecast(task));
-    let cx = context(task, &cwd, deadline, cancel, live, forecast.as_deref());
+    let cx = context(task, &cwd, deadline, cancel, live, forecast);
     if let Some(Deed::Undo { before }) = task.deed.as_deref() {
         return Ok(keep::undo(task.id, before, &cx, session)?);
     }
@@ -102,6 +113,16 @@ fn context<'a>(
         progress,
         capture_limit: usize::try_from(task.capture.unwrap_or(CAPTURE)).unwrap_or(usize::MAX),
     }
+}
+
+/// A frame with what was foreseen, or if that is too long for one, with the word that it is not known.
+fn foresaw(id: u64, parts: Vec<Part>) -> Vec<u8> {
+    let frame = wire::encode(&Answer::Foreseen { id, parts });
+    if frame.len() <= wire::LIMIT {
+        return frame;
+    }
+    let parts = vec![Part::doubt("what a step would do to more files than can be told of at once")];
+    wire::encode(&Answer::Foreseen { id, parts })
 }
 
 /// A frame with a result. A reply that is too long for one loses the ends of its texts, and says how much.

@@ -219,8 +219,8 @@ impl Session {
         let foresight = task.foresight.as_deref();
         let run = foresight.map_or(0, |foresight| foresight.run);
         let forecast = lock(&self.forecasts).entry(run).or_default().clone();
-        if let Some(doubt) = foresight.and_then(|foresight| foresight.doubt.as_deref()) {
-            forecast.doubt(doubt);
+        if let Some(foresight) = foresight {
+            forecast.learn(foresight.known.iter().cloned());
         }
         forecast
     }

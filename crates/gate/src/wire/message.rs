@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Fault;
-use crate::Reply;
+use crate::{Part, Reply};
 
 /// What a controller says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -111,6 +111,13 @@ pub enum Answer {
         /// How many lines of this request were dropped before it, because the controller was too slow.
         #[serde(default, skip_serializing_if = "is_zero")]
         dropped: u64,
+    },
+    /// What a request in check mode would have made of the host, before its result.
+    Foreseen {
+        /// Which request.
+        id: u64,
+        /// What nobody was told of before.
+        parts: Vec<Part>,
     },
     /// A request stands on these contents, and the gate has not got them.
     Need {
@@ -266,9 +273,9 @@ pub enum Deed {
 pub struct Foresight {
     /// Each run of the controller has its own.
     pub run: u64,
-    /// What the gate cannot have foreseen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub doubt: Option<String>,
+    /// What others foresaw of the host: gates of other users, or one before this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<Part>,
 }
 
 /// Contents laid out for a module, and the parameter that names them.

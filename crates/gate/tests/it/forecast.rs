@@ -1,10 +1,10 @@
 //! Check mode over several steps: it says of each what the real run then says, and touches nothing.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use windlass_gate::{Args, Forecast, Reply, find};
+use windlass_gate::{Args, Forecast, Part, Reply, find};
 
 use crate::calls::{Thing, calls, name, pack, picture, plant, thing, under};
 
@@ -91,6 +91,36 @@ fn call(root: &Path, forecast: Option<&Forecast>, (module, params): &Call) -> Va
     told(module, done.map_err(|error| error.to_string()))
 }
 
+/// What processes of one host foresaw, as they tell one another of it.
+#[derive(Default)]
+struct Told(BTreeMap<String, Value>);
+
+impl Told {
+    /// One that knows all of it and nothing else.
+    fn forecast(&self) -> Forecast {
+        let forecast = Forecast::new();
+        forecast.learn(self.0.values().map(|part| serde_json::from_value::<Part>(part.clone()).unwrap()));
+        forecast
+    }
+
+    fn hear(&mut self, forecast: &Forecast) {
+        let parts = forecast.untold().into_iter();
+        self.0.extend(parts.map(|part| (part.key(), serde_json::to_value(part).unwrap())));
+    }
+}
+
+/// What is foreseen of steps that are each done by another process.
+fn apart(root: &Path, calls: &[Call]) -> Vec<Value> {
+    let mut told = Told::default();
+    let mut one = |step| {
+        let forecast = told.forecast();
+        let said = call(root, Some(&forecast), step);
+        told.hear(&forecast);
+        said
+    };
+    calls.iter().map(&mut one).collect()
+}
+
 /// The first step of which something else was said than came of it.
 fn differs(things: &[(String, Thing)], calls: &[Call]) -> Option<String> {
     let dir = tempfile::tempdir().unwrap();
@@ -99,6 +129,11 @@ fn differs(things: &[(String, Thing)], calls: &[Call]) -> Option<String> {
     pack(root);
     let (before, forecast) = (picture(root), Forecast::new());
     let foreseen: Vec<Value> = calls.iter().map(|step| call(root, Some(&forecast), step)).collect();
+    let others = apart(root, calls);
+    if let Some(at) = (0..calls.len()).find(|at| others[*at] != foreseen[*at]) {
+        let (one, other) = (&foreseen[at], &others[at]);
+        return Some(format!("step {at} {:?}\nin one process {one:#}\nin others {other:#}", calls[at]));
+    }
     if before != picture(root) {
         return Some("check mode wrote".into());
     }
@@ -131,4 +166,27 @@ proptest! {
 /// How many random runs are tried: more by `cargo xtask soak`.
 fn cases() -> u32 {
     std::env::var("WINDLASS_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(100)
+}
+
+#[test]
+fn another_user_learns_no_content_that_it_could_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let forecast = Forecast::new();
+    for (name, mode) in [("open", "0644"), ("hidden", "0600")] {
+        let params = json!({"dest": name, "content": format!("what is {name}"), "mode": mode});
+        call(dir.path(), Some(&forecast), &("copy", params));
+    }
+    let parts = forecast.untold();
+    let told = |uid| {
+        let shown: Vec<Part> = parts.iter().map(|part| part.shown_to(uid)).collect();
+        serde_json::to_string(&shown).unwrap()
+    };
+    let me = rustix::process::geteuid().as_raw();
+    // "what is open" and "what is hidden", in base64.
+    for (uid, open, hidden) in [(0, true, true), (me, true, true), (54_321, true, false)] {
+        let said = told(uid);
+        assert_eq!(said.contains("d2hhdCBpcyBvcGVu"), open, "{uid}: {said}");
+        assert_eq!(said.contains("d2hhdCBpcyBoaWRkZW4="), hidden, "{uid}: {said}");
+    }
+    assert!(forecast.untold().is_empty(), "each part is told once");
 }

@@ -74,7 +74,7 @@ impl Guest {
             let answer = self.answer();
             match answer["type"].as_str() {
                 Some("result") => return Came(answer),
-                Some("started" | "event") => {}
+                Some("event" | "foreseen" | "started") => {}
                 _ => panic!("unexpected: {answer}"),
             }
         }
