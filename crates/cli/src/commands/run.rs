@@ -59,6 +59,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "WHAT")]
     in_doubt: Option<InDoubt>,
 
+    /// Keep how things were on other hosts, for `runs undo`; each step there takes one more question and answer
+    #[arg(long)]
+    keep: bool,
+
     /// The run's id, in place of a new one
     #[arg(long, value_name = "RUN")]
     id: Option<String>,
@@ -76,6 +80,7 @@ impl Args {
         let settings = Settings {
             id: self.id.as_deref().map(run_id).transpose()?,
             in_doubt: self.in_doubt,
+            keep: self.keep,
             diff: self.diff,
             ..Settings::default()
         };

@@ -62,6 +62,8 @@ impl From<InDoubt> for Verdict {
 pub(crate) struct Settings {
     pub(crate) id: Option<RunId>,
     pub(crate) in_doubt: Option<InDoubt>,
+    /// Whether it is kept how things were on other hosts.
+    pub(crate) keep: bool,
     /// What the run is told before anything else.
     pub(crate) commands: Vec<Command>,
     pub(crate) diff: bool,
@@ -243,6 +245,7 @@ fn options(app: &App, store: &Store, settings: Settings, mode: Mode, sight: &Sig
         observers,
         watch: sight.watch(),
         in_doubt: settings.in_doubt.map(Into::into),
+        keep: settings.keep,
         commands: settings.commands,
         ..RunOptions::default()
     }

@@ -84,6 +84,8 @@ pub(crate) struct Config {
     pub secrets: Arc<Secrets>,
     /// What is done about steps in doubt that say `on_doubt: hold`.
     pub in_doubt: Option<Verdict>,
+    /// Whether it is kept how things were on hosts that are far away, outside of transactions too.
+    pub keep: bool,
     /// The state of the jitter's random numbers.
     pub seed: u64,
     pub pid: u32,

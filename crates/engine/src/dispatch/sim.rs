@@ -100,6 +100,7 @@ fn build(state: RunState, held: Option<Verdict>, now: u64, seed: u64, undo: bool
         redactor: Default::default(),
         secrets: Default::default(),
         in_doubt: held,
+        keep: seed.is_multiple_of(3),
         seed,
         pid: 1,
         values: Default::default(),

@@ -43,14 +43,14 @@ impl Pass {
 
 impl Dispatcher {
     /// What an executor does with an attempt at a step. How things were on a host that is far away is asked for
-    /// in transactions only: it takes a question and its answer before each step.
+    /// in transactions only, or where that is wanted: it takes a question and its answer before each step.
     pub(super) fn deed(&self, at: At, action: &dyn Action, target: &Target) -> Deed {
         let in_body = at.step < self.plan.tasks[at.task as usize].cleanup;
         if !action.undoes() || !in_body || self.config.mode.check || self.state.undo.contains_key(&at) {
             return Deed::Do;
         }
         match self.is_transaction(at.task) {
-            false if action.goes_along(target) => Deed::Do,
+            false if action.goes_along(target) && !self.config.keep => Deed::Do,
             must => Deed::DoAndKeep { must },
         }
     }

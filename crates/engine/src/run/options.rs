@@ -29,6 +29,9 @@ pub struct RunOptions {
     pub watch: Option<Arc<dyn Watch>>,
     /// What is done about steps in doubt that say `on_doubt: hold`; by default a person is waited for.
     pub in_doubt: Option<Verdict>,
+    /// Whether it is kept how things were on hosts that are far away, so that the run can be taken back there. In
+    /// transactions it is kept anyway. A resume does as the run did.
+    pub keep: bool,
     /// The saved plan that the run applies: a plan is applied once. A resume takes no notice of it.
     pub plan_id: Option<PlanId>,
     /// What the document is called.

@@ -280,7 +280,8 @@ impl Runtime {
             let names: Vec<String> = stuck.iter().take(20).map(name).collect();
             let message =
                 format!("these steps changed something and cannot be taken back: {}", names.join(", "));
-            let failure = Failure::new(Code::CannotUndo, message).hint("take back the rest with --force");
+            let failure = Failure::new(Code::CannotUndo, message)
+                .hint("take back the rest with --force; of other hosts only `run --keep` and transactions keep how it was");
             return Err(Error::Failed(failure));
         }
         self.go_on(stored, state, lease, true, options)
@@ -301,6 +302,7 @@ impl Runtime {
         self.ledgers().reconcile(self.store(), &id)?;
         let flag = |name: &str| stored.options.get(name).and_then(serde_json::Value::as_bool) == Some(true);
         let mode = Mode { check: flag("check"), diff: flag("diff") || options.mode.diff };
+        let options = RunOptions { keep: flag("keep"), ..options };
         let meta = RunMeta::new(id.clone(), &stored.row.invoker, stored.row.digest.clone());
         // An undo that was cut off goes on as one.
         let undo = undo || state.undoing.contains(&Scope::Global);
@@ -418,6 +420,7 @@ impl Runtime {
             redactor: redactor.clone(),
             secrets: options.secrets.clone(),
             in_doubt: options.in_doubt,
+            keep: options.keep,
             seed: random(),
             pid: std::process::id(),
             values: values.clone(),
@@ -492,6 +495,9 @@ fn beside<A: Send, B>(
 /// What a run was started with, for its resume and for who looks at it.
 fn noted(options: &RunOptions) -> serde_json::Value {
     let mut noted = json!({ "check": options.mode.check, "diff": options.mode.diff });
+    if options.keep {
+        noted["keep"] = true.into();
+    }
     if let Some((sources, limit)) = &options.inventory {
         noted["inventory"] = json!({ "sources": sources, "limit": limit });
     }

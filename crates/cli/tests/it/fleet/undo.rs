@@ -97,3 +97,38 @@ fn what_steps_did_on_hosts_is_taken_back_whoever_dies_meanwhile() {
         assert_eq!(host.exec("find / -xdev -name '*windlass*' -not -path '/proc/*'").stdout(), "");
     }
 }
+
+#[test]
+fn a_finished_run_is_taken_back_on_hosts_where_it_was_kept() {
+    let Some(rig) = Rig::for_test(2) else { return };
+    let plain = document("").replace("    transaction: true\n", "");
+    let keep: Vec<&str> = RUN.iter().copied().chain(["--keep"]).collect();
+    let undo = ["runs", "undo", "latest"];
+
+    // Nothing was kept: the steps are named, and nothing is touched.
+    let (env, due) = lay_out(&rig, &plain);
+    env.run(RUN).success();
+    let done = trees(&rig);
+    env.run(undo).status(1).says("change/").says("--keep");
+    assert_eq!(trees(&rig), done);
+
+    // The run is cut off and resumed, and so is its undo.
+    let (env, _) = lay_out(&rig, &plain);
+    env.call(&keep).fault(&Fault::KillAfter(20)).run().killed();
+    env.run(["resume"]).success();
+    assert!(trees(&rig).iter().zip(&due).all(|(now, due)| now != due));
+    let first = records(&env);
+    env.call(undo).fault(&Fault::KillAfter(first + 7)).run().killed();
+    env.run(["resume"]);
+    assert_eq!(trees(&rig), due);
+
+    // A host is away: it is named, the others are taken back, and once more takes back what is left.
+    let (env, _) = lay_out(&rig, &plain);
+    env.run(&keep).success();
+    rig.host(2).kill().expect("it goes off");
+    env.run(undo).status(1).says("h2");
+    rig.host(2).start().expect("it goes on");
+    assert_eq!(trees(&rig)[0], due[0]);
+    env.run(undo).success();
+    assert_eq!(trees(&rig), due);
+}
