@@ -20,8 +20,9 @@ pub struct Retry {
     pub attempt: Option<Duration>,
     /// How long all may take, waits included.
     pub deadline: Option<Duration>,
-    /// Whether a reply that broke off after some of it was told is asked for again. Its beginning is paid for twice.
-    pub broken: bool,
+    /// Whether a request is made again that may have been paid for: one that was cut off, or of which no answer came.
+    /// Without this, all attempts together cost at most what one does.
+    pub paid: bool,
 }
 
 impl Default for Retry {
@@ -33,7 +34,7 @@ impl Default for Retry {
             longest: Duration::from_secs(300),
             attempt: None,
             deadline: None,
-            broken: true,
+            paid: true,
         }
     }
 }
@@ -53,8 +54,11 @@ impl Retry {
         chance: u64,
         end: Option<Instant>,
     ) -> Result<Duration, String> {
-        if !error.transient() || (error.told && !self.broken) {
+        if !error.transient() {
             return Err(String::new());
+        }
+        if error.may_have_spent() && !self.paid {
+            return Err(" (it may have been paid for, so it is not asked again by itself)".into());
         }
         if number >= self.attempts {
             return Err(if number > 1 { format!(" (attempt {number}, the last)") } else { String::new() });
@@ -121,7 +125,7 @@ mod tests {
         }
         let told = Error { told: true, ..error(Kind::Network) };
         assert!(again(&told, 1));
-        assert!(Retry { broken: false, ..retry }.wait(&told, 1, 7, None).is_err());
+        assert!(Retry { paid: false, ..retry }.wait(&told, 1, 7, None).is_err());
     }
 
     #[test]

@@ -125,7 +125,7 @@ fn what_cannot_help_is_not_tried_again() {
         assert_eq!((asked.reply.unwrap_err().kind, server.asked().len()), (kind, 1), "{status}");
     }
     let server = Server::start(|_, way| broken(way));
-    let policy = Retry { broken: false, ..retry() };
+    let policy = Retry { paid: false, ..retry() };
     let (asked, _) = ask(&client(&server, Limits::default(), policy), &Patience::endless());
     assert_eq!((asked.reply.unwrap_err().kind, server.asked().len()), (Kind::Network, 1));
 }

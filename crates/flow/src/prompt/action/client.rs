@@ -96,8 +96,9 @@ impl Clients {
             })),
         });
         let asked = line.service.clone().unwrap_or_else(|| Arc::new(program(provider, step)));
-        // A reply that broke off was paid for: whether it is paid for twice is for the step's own `retry` to say.
-        let retry = Retry { broken: false, ..Retry::default() };
+        // What is held back for a request is what it costs once: whether it is paid for twice is for the step's own
+        // `retry` to say, which asks the budgets again.
+        let retry = Retry { paid: false, ..Retry::default() };
         Client::new(asked, line.limiter.clone(), retry)
     }
 }
