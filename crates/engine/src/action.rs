@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
-use windlass_model::{At, Become, BlobId, Code, Failure, RunId, StepId, TaskId, Usage};
+use windlass_model::{At, Become, BlobId, Code, Failure, Note, RunId, StepId, TaskId, Usage};
 
 use crate::cleanup::CleanupStack;
 use crate::memory::RunMemory;
+use crate::notes::Notes;
 use crate::progress::Progress;
 use crate::secret::{Secret, Secrets};
 use crate::state::StateView;
@@ -138,6 +139,8 @@ pub struct Call<'a> {
     pub check: bool,
     /// Whether it is for this machine.
     pub local: bool,
+    /// What earlier attempts at the step wrote down, where this one goes on with it.
+    pub notes: &'a [Arc<Note>],
     scope: &'a dyn Fn() -> windlass_expr::Value,
 }
 
@@ -149,7 +152,13 @@ impl<'a> Call<'a> {
         local: bool,
         scope: &'a dyn Fn() -> windlass_expr::Value,
     ) -> Self {
-        Self { input, check, local, scope }
+        Self { input, check, local, notes: &[], scope }
+    }
+
+    /// The same, for an attempt that goes on with what earlier ones wrote down.
+    #[must_use]
+    pub fn after(self, notes: &'a [Arc<Note>]) -> Self {
+        Self { notes, ..self }
     }
 
     /// What expressions see.
@@ -203,6 +212,8 @@ pub struct StepContext {
     pub cleanup: CleanupStack,
     /// What steps of the run know of each other beside their results.
     pub memory: RunMemory,
+    /// What the step writes down on its way, for an attempt after a crash to go on with.
+    pub notes: Notes,
 }
 
 /// Where a step is done, and as whom.

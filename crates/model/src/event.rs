@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Failure, Outcome, Usage};
+use crate::{Failure, Note, Outcome, Usage};
 
 /// One execution of a step: which step, on which host, and for a loop on which item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -223,6 +223,17 @@ pub enum Event {
         /// The index of the last one in its task.
         last: u32,
     },
+    /// An attempt writes down how far it is. This is durable before it goes on.
+    StepNoted {
+        /// Which.
+        #[serde(flatten)]
+        at: At,
+        /// The attempt.
+        #[serde(rename = "n")]
+        attempt: u32,
+        /// What it says.
+        note: Arc<Note>,
+    },
     /// An attempt failed and there will be another.
     StepRetried {
         /// Which.
@@ -375,6 +386,7 @@ impl Event {
             Event::TaskFinished { .. } => "task_finished",
             Event::StepStarted { .. } => "step_started",
             Event::StepsSent { .. } => "steps_sent",
+            Event::StepNoted { .. } => "step_noted",
             Event::StepRetried { .. } => "step_retried",
             Event::StepFinished { .. } => "step_finished",
             Event::PlanExtended { .. } => "plan_extended",
@@ -399,6 +411,7 @@ impl Event {
         match self {
             Event::StepStarted { at, .. }
             | Event::StepsSent { at, .. }
+            | Event::StepNoted { at, .. }
             | Event::StepRetried { at, .. }
             | Event::StepFinished { at, .. }
             | Event::PlanExtended { at, fragment: Fragment::Items(_), .. }

@@ -12,6 +12,7 @@ mod event;
 mod id;
 mod inventory;
 mod money;
+mod note;
 mod outcome;
 mod plan;
 pub mod projection;
@@ -29,6 +30,7 @@ pub use event::{At, CleanupEntry, Event, Fragment, Record, RunStatus, Scope, Tas
 pub use id::{BadId, MAX_ID, PlanId, RunId, StageName, StepId, TaskId};
 pub use inventory::{Become, Inventory, Known, Rollout};
 pub use money::{Budget, Cost, Money, Tokens, Usage};
+pub use note::{Note, Noted};
 pub use outcome::{Detail, Failure, Outcome, Status};
 pub use plan::{
     BadPlan, BlobId, Block, Inputs, Intent, Loop, OnDoubt, PLAN_VERSION, Plan, Policy, Retry, RetryOn,

@@ -106,6 +106,17 @@ impl Tokens {
         *self == Self::default()
     }
 
+    /// Those that are not in `other`, which is a part of them.
+    #[must_use]
+    pub fn minus(&self, other: &Tokens) -> Tokens {
+        Tokens {
+            input: self.input.saturating_sub(other.input),
+            output: self.output.saturating_sub(other.output),
+            cache_read: self.cache_read.saturating_sub(other.cache_read),
+            cache_write: self.cache_write.saturating_sub(other.cache_write),
+        }
+    }
+
     /// Adds those of `other`.
     pub fn add(&mut self, other: &Tokens) {
         for (mine, theirs) in [
@@ -155,6 +166,18 @@ impl Usage {
     /// Whether nothing was used.
     pub fn is_zero(&self) -> bool {
         self.tokens == 0 && self.cost.amount == Money::ZERO
+    }
+
+    /// What is left of it without `other`, which is a part of it.
+    #[must_use]
+    pub fn minus(&self, other: &Usage) -> Self {
+        let amount = Money(self.cost.amount.0.saturating_sub(other.cost.amount.0).max(0));
+        Self {
+            tokens: self.tokens.saturating_sub(other.tokens),
+            cost: Cost { amount, currency: self.cost.currency.clone() },
+            kinds: self.kinds.minus(&other.kinds),
+            bound: self.bound,
+        }
     }
 
     /// Adds what `other` used; the first currency seen stays.

@@ -51,6 +51,7 @@ impl RunState {
     fn restart(&mut self, task: u32) {
         self.tasks[task as usize] = TaskRun::default();
         self.undo.retain(|at, _| at.task != task);
+        self.forget_notes(task);
         self.expansions.retain(|at, _| at.task != task);
         self.approvals.retain(|at, _| at.task != task);
         let plan = self.plan().clone();

@@ -83,6 +83,7 @@ impl RunState {
         self.past.insert((task, round), PastRound { end: run.end, detail: run.detail, steps });
         self.expansions.retain(|at, _| at.task != task);
         self.approvals.retain(|at, _| at.task != task);
+        self.forget_notes(task);
     }
 
     /// The last tasks of a stage carry its error: those that no other task of it needs.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::{
-    At, CleanupEntry, Detail, Event, Failure, Fragment, Outcome, PastRound, Plan, Record, RunStatus, Scope,
-    Status, TaskEnd, Usage, Verdict,
+    At, CleanupEntry, Detail, Event, Failure, Fragment, Noted, Outcome, PastRound, Plan, Record, RunStatus,
+    Scope, Status, TaskEnd, Usage, Verdict,
 };
 
 /// Where one execution of a step stands.
@@ -149,6 +149,8 @@ pub struct RunState {
     pub spent: BTreeMap<At, Usage>,
     /// What the budget holds back for steps under way.
     pub reserved: BTreeMap<At, Usage>,
+    /// What steps wrote down while they worked, as long as an attempt may go on with it.
+    pub noted: BTreeMap<At, Noted>,
     /// The run's state by scope and key.
     pub values: BTreeMap<(Scope, String), Arc<Value>>,
     /// What it takes to take steps back, each with the number of the event that told it.
@@ -196,6 +198,7 @@ impl RunState {
             used: Usage::default(),
             spent: BTreeMap::new(),
             reserved: BTreeMap::new(),
+            noted: BTreeMap::new(),
             values: BTreeMap::new(),
             sent: BTreeMap::new(),
             undo: BTreeMap::new(),
@@ -294,7 +297,10 @@ impl RunState {
                 self.step_started(*at, *attempt, reserved.as_deref(), time)
             }
             Event::StepsSent { at, last } => self.steps_sent(*at, *last),
-            Event::StepRetried { at, attempt, used, .. } => self.step_retried(*at, *attempt, used.as_deref()),
+            Event::StepNoted { at, attempt, note } => self.step_noted(*at, *attempt, note),
+            Event::StepRetried { at, attempt, error, used, .. } => {
+                self.step_retried(*at, *attempt, error, used.as_deref())
+            }
             Event::StepFinished { at, outcome } => self.step_finished(*at, outcome, time),
             Event::PlanExtended { fragment: Fragment::Round { stage, round }, .. } => {
                 self.round_begun(*stage, *round)
@@ -377,13 +383,16 @@ impl RunState {
         if self.steps[range].iter().any(|s| !matches!(s.phase, Phase::Done(_))) {
             return Err("a step of it has not ended".into());
         }
+        if !self.noted.is_empty() && !matches!(end, TaskEnd::Failed | TaskEnd::Blocked) {
+            self.forget_notes(task);
+        }
         let run = &mut self.tasks[task as usize];
         run.end = Some(end);
         run.detail = (detail != TaskDetail::default()).then(|| Arc::new(detail));
         Ok(())
     }
 
-    fn open_step(&mut self, at: At) -> Result<&mut StepRun, String> {
+    pub(crate) fn open_step(&mut self, at: At) -> Result<&mut StepRun, String> {
         let task = self.tasks.get(at.task as usize).ok_or("there is no such task")?;
         if task.end.is_some() {
             return Err("its task has ended".into());
@@ -429,6 +438,7 @@ impl RunState {
         if step.started_at == 0 {
             step.started_at = time;
         }
+        self.attempt_began(at);
         if let Some(usage) = reserved {
             self.reserved.insert(at, usage.clone());
         }
@@ -458,7 +468,13 @@ impl RunState {
         }
     }
 
-    fn step_retried(&mut self, at: At, attempt: u32, used: Option<&Usage>) -> Result<(), String> {
+    fn step_retried(
+        &mut self,
+        at: At,
+        attempt: u32,
+        error: &Failure,
+        used: Option<&Usage>,
+    ) -> Result<(), String> {
         let step = self.open_step(at)?;
         if step.phase != Phase::Running || step.attempts != attempt {
             return Err(format!("the step is {:?} at attempt {}", step.phase, step.attempts));
@@ -466,6 +482,7 @@ impl RunState {
         step.phase = Phase::Waiting;
         self.sent_ended(at, false);
         self.settle(at, used);
+        self.keep_notes(at, error);
         Ok(())
     }
 
@@ -474,6 +491,7 @@ impl RunState {
         if matches!(step.phase, Phase::Done(_)) {
             return Err("it has ended before".into());
         }
+        let began = step.phase == Phase::Running;
         step.phase = Phase::Done(outcome.status);
         step.duration_ms = u32::try_from(outcome.duration_ms).unwrap_or(u32::MAX);
         step.detail.clone_from(&outcome.detail);
@@ -486,14 +504,24 @@ impl RunState {
             let counted = at.item.is_some() || !self.expansions.contains_key(&at);
             self.settle(at, outcome.usage().filter(|_| counted));
         }
+        if !self.noted.is_empty() {
+            self.keep_notes_of(at, outcome, began);
+        }
         Ok(())
     }
 
+    /// An attempt ended: what it used, and did not note on the way, takes the place of what was held back.
     fn settle(&mut self, at: At, used: Option<&Usage>) {
         if !self.reserved.is_empty() {
             self.reserved.remove(&at);
         }
-        if let Some(used) = used.filter(|used| !used.is_zero()) {
+        if let Some(used) = used {
+            self.count(at, &self.untold(at, used));
+        }
+    }
+
+    pub(crate) fn count(&mut self, at: At, used: &Usage) {
+        if !used.is_zero() {
             self.used.add(used);
             self.spent.entry(at).or_default().add(used);
         }
@@ -501,8 +529,9 @@ impl RunState {
 
     /// Of an attempt that its driver did not live to hear of, the most that it can have used counts as used.
     pub(crate) fn settle_at_bound(&mut self, at: At) {
-        if let Some(most) = self.reserved.remove(&at) {
-            self.settle(at, Some(&most.as_bound()));
+        if let Some(most) = self.at_risk(at) {
+            self.reserved.remove(&at);
+            self.count(at, &most);
         }
     }
 

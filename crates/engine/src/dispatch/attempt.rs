@@ -127,7 +127,8 @@ impl Dispatcher {
         let make = || seen(self);
         let reserved = match action.as_ref().filter(|_| !late) {
             Some(action) => {
-                action.estimate(&Call::new(&input, self.config.mode.check, target.local, &make))?
+                let call = Call::new(&input, self.config.mode.check, target.local, &make);
+                action.estimate(&call.after(self.state.notes(at)))?
             }
             None => None,
         };
@@ -283,6 +284,7 @@ impl Dispatcher {
             limit_ms: self.limit(key, step.more().timeout_ms),
             no_log: step.more().no_log,
             scopes: self.scopes_of(key),
+            notes: self.state.notes(at).into(),
             then: Vec::new(),
         }
     }

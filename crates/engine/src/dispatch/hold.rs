@@ -216,7 +216,8 @@ impl Dispatcher {
         let make = || scope.clone();
         let local = self.place(key, at, Matter::Place, step, |_| scope.clone())?.ok()?.local;
         // What cannot be told now is told when the step begins, and fails there by itself.
-        let estimate = action.estimate(&Call::new(&input, self.config.mode.check, local, &make)).ok()??;
+        let call = Call::new(&input, self.config.mode.check, local, &make).after(self.state.notes(at));
+        let estimate = action.estimate(&call).ok()??;
         Some(Ask { at, attempt, estimate })
     }
 

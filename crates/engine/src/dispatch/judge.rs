@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 use windlass_expr::{Lookup, Vars};
 use windlass_model::{
-    At, Code, Detail, Event, Failure, Outcome, Retry, RetryOn, RunStatus, Status, Step, Usage,
+    At, Code, Detail, Event, Failure, Note, Outcome, Retry, RetryOn, RunStatus, Status, Step, Usage,
 };
 
 use super::message::{Finished, Matter, Order, Timer};
@@ -39,8 +39,7 @@ impl Dispatcher {
             self.set_value(scope, name, value);
         }
         if done.cancelled && !succeeded {
-            let usage = self.cut_usage(done.at, &done.result);
-            return self.cancelled(key, usage);
+            return self.cancelled(key, done.at, &done.result);
         }
         let result = match done.result {
             result if done.timed_out && !succeeded => {
@@ -61,12 +60,20 @@ impl Dispatcher {
     /// What an attempt used that was cut off: what it could still tell, otherwise the most that it can be.
     fn cut_usage(&self, at: At, result: &Result<Output, Failure>) -> Option<Usage> {
         let told = result.as_ref().ok().and_then(|output| output.usage.clone());
-        told.or_else(|| self.state.reserved.get(&at).map(Usage::as_bound))
+        told.or_else(|| self.state.most(at))
     }
 
-    /// An attempt was ended by an order. Where the run is to be resumed nothing is written: the step is in doubt.
-    pub(super) fn cancelled(&mut self, key: StrandKey, usage: Option<Usage>) {
+    /// An attempt was ended by an order. Where the run is to be resumed the step is in doubt, and no end of it is
+    /// written; what it could still tell is not forgotten.
+    fn cancelled(&mut self, key: StrandKey, at: At, result: &Result<Output, Failure>) {
+        let usage = self.cut_usage(at, result);
         if matches!(self.course, Course::Interrupting { .. }) {
+            let told = result.as_ref().ok().and_then(|output| output.usage.as_ref());
+            if let Some(used) = told.filter(|_| self.state.reserved.contains_key(&at)) {
+                let note = Note { used: self.state.untold(at, used), ..Note::default() };
+                let attempt = self.state.step(at).map_or(0, |run| run.attempts);
+                self.emit(Event::StepNoted { at, attempt, note: Arc::new(note) });
+            }
             // The loop in `work` parks it, after what always runs.
             let strand = self.strand(key);
             if (strand.walk.cursor) >= self.plan.tasks[key.0 as usize].cleanup {

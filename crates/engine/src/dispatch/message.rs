@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 use windlass_expr::Value;
-use windlass_model::{At, Event, Failure, Scope, Verdict};
+use windlass_model::{At, Event, Failure, Note, Scope, Verdict};
 
 use super::strand::StrandKey;
 use crate::action::{Action, Estimate, Output, Target};
@@ -37,6 +37,8 @@ pub(crate) enum Input {
     /// A step is about to change something, and this is what it takes to take that back. The answer is given
     /// when it is durable.
     Kept { at: At, before: Arc<Json>, reply: tokio::sync::oneshot::Sender<()> },
+    /// An attempt writes down how far it is. The answer is given when it is durable.
+    Noted { at: At, attempt: u32, note: Arc<Note>, reply: tokio::sync::oneshot::Sender<()> },
     /// A step publishes a value while it runs.
     Publish { scope: Scope, key: String, value: Option<Arc<Json>> },
     /// An executor has asked what expressions ask.
@@ -233,6 +235,8 @@ pub(crate) struct Start {
     pub deed: Deed,
     /// The scopes of state that it sees, nearest first.
     pub scopes: Arc<[Scope]>,
+    /// What earlier attempts wrote down, where this one goes on with it.
+    pub notes: Arc<[Arc<Note>]>,
     /// Steps that come after it without asking, as long as all goes well.
     pub then: Vec<Start>,
 }

@@ -277,6 +277,14 @@ impl Dispatcher {
                 return Some(reply);
             }
             Input::Found(found) => self.found(*found),
+            Input::Noted { at, attempt, note, reply } => {
+                let run = self.state.step(at)?;
+                if run.phase != Phase::Running || run.attempts != attempt {
+                    return None;
+                }
+                self.emit(Event::StepNoted { at, attempt, note });
+                return Some(reply);
+            }
             Input::Reserved { at, refused } => self.reserved(at, refused),
             Input::Probed { refused } => self.probed(refused),
             Input::Overdrawn { failure } => self.overdrawn(failure),

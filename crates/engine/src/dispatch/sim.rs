@@ -11,8 +11,8 @@ use plans::{Dice, plan};
 use serde_json::json;
 use windlass_expr::Outside;
 use windlass_model::{
-    At, Code, Cost, Event, Failure, Fragment, Money, Phase, Plan, Record, RunState, RunStatus, Scope, Status,
-    Usage, Verdict,
+    At, Code, Cost, Event, Failure, Fragment, Money, Note, Phase, Plan, Record, RunState, RunStatus, Scope,
+    Status, Usage, Verdict,
 };
 
 use super::{Ask, Config, Deed, Dispatcher, Finished, Found, Input, Inquiry, Order, Stop, Timer};
@@ -72,6 +72,8 @@ struct Running {
     deed: Deed,
     /// The steps that were handed over with it, and of which nothing was told.
     then: VecDeque<At>,
+    /// What its notes said that it used, and the most that it said it will use beyond.
+    noted: Option<(i64, i64)>,
 }
 
 fn dispatcher(
@@ -175,7 +177,13 @@ impl World {
                         start.at,
                         self.tail(&[])
                     );
-                    self.running.push(Running { at: start.at, cancelled: false, deed: start.deed, then });
+                    self.running.push(Running {
+                        at: start.at,
+                        cancelled: false,
+                        deed: start.deed,
+                        then,
+                        noted: None,
+                    });
                 }
                 Order::Inquire(inquiry) => {
                     self.durable = self.journal.len();
@@ -233,7 +241,7 @@ impl World {
     /// What the journal says was used, added up without the fold: what was told, and the bound of what nobody
     /// lived to tell.
     fn journalled(&self) -> i64 {
-        let (mut open, mut sum) = (std::collections::BTreeMap::new(), 0);
+        let (mut open, mut told, mut sum) = (BTreeMap::new(), BTreeMap::new(), 0);
         for record in &self.journal {
             match &record.event {
                 Event::RunStarted { .. } => {
@@ -241,14 +249,22 @@ impl World {
                 }
                 Event::StepStarted { at, reserved, .. } => {
                     open.insert(*at, reserved.as_ref().map_or(0, |most| most.cost.amount.0));
+                    told.remove(at);
+                }
+                Event::StepNoted { at, note, .. } => {
+                    sum += note.used.cost.amount.0;
+                    *told.entry(*at).or_insert(0) += note.used.cost.amount.0;
+                    open.insert(*at, note.next.cost.amount.0);
                 }
                 Event::StepRetried { at, used, .. } => {
                     open.remove(at);
-                    sum += used.as_ref().map_or(0, |used| used.cost.amount.0);
+                    let before = told.remove(at).unwrap_or(0);
+                    sum += used.as_ref().map_or(0, |used| used.cost.amount.0 - before);
                 }
                 Event::StepFinished { at, outcome } => {
                     open.remove(at);
-                    sum += outcome.usage().map_or(0, |used| used.cost.amount.0);
+                    let before = told.remove(at).unwrap_or(0);
+                    sum += outcome.usage().map_or(0, |used| used.cost.amount.0 - before);
                 }
                 _ => {}
             }
@@ -340,15 +356,40 @@ impl World {
         }
     }
 
-    /// What came of a step, and what it used: at most what it said, and at times more.
-    fn paid(&mut self, at: At) -> Result<Output, Failure> {
+    /// The most that a step costs.
+    fn cost(&self, at: At) -> Option<i64> {
         let step = &self.plan.tasks[at.task as usize].steps[at.step as usize];
-        let cost = step.input["cost"].as_i64().filter(|_| &*step.action == "scripted");
+        step.input["cost"].as_i64().filter(|_| &*step.action == "scripted")
+    }
+
+    /// A step writes down how far it is: what it used since its last note, and the most that comes then.
+    fn note(&mut self, n: usize, machine: &mut Dispatcher) -> bool {
+        let Running { at, deed: Deed::Do, noted, .. } = self.running[n] else { return false };
+        let Some(cost) = self.cost(at).filter(|_| self.dice.chance(30)) else { return false };
+        let (before, rest) = noted.unwrap_or((0, cost));
+        let used = self.dice.below(rest as u64 + 1) as i64;
+        let next = self.dice.below((cost - before - used) as u64 + 1) as i64;
+        self.running[n].noted = Some((before + used, next));
+        let note = Arc::new(Note { used: money(used), next: money(next), data: json!(1) });
+        let attempt = machine.state().step(at).map_or(0, |run| run.attempts);
+        let (reply, _) = tokio::sync::oneshot::channel();
+        machine.handle(self.now, Input::Noted { at, attempt, note, reply });
+        true
+    }
+
+    /// What came of a step, and what it used: at most what it said, and at times more.
+    fn paid(&mut self, at: At, noted: Option<(i64, i64)>) -> Result<Output, Failure> {
         let result = self.outcome();
-        let (Some(cost), Ok(mut output)) = (cost, result.clone()) else { return result };
+        let (Some(cost), Ok(mut output)) = (self.cost(at), result.clone()) else {
+            // Who has noted something tells of it whatever happens.
+            return noted.map_or(result, |(used, _)| {
+                Ok(Output { failed: true, usage: Some(money(used)), ..Output::default() })
+            });
+        };
         let more = self.dice.chance(3);
         self.past |= more;
-        let used = if more { cost + 50 } else { self.dice.below(cost as u64 + 1) as i64 };
+        let (before, rest) = noted.unwrap_or((0, cost));
+        let used = if more { cost + 50 } else { before + self.dice.below(rest as u64 + 1) as i64 };
         output.usage = Some(money(used));
         Ok(output)
     }
@@ -406,13 +447,16 @@ impl World {
                 machine.handle(self.now, Input::Kept { at: self.running[n].at, before, reply });
                 return true;
             }
-            let Running { at, cancelled, mut then, deed } = self.running.remove(n);
+            if self.note(n, machine) {
+                return true;
+            }
+            let Running { at, cancelled, mut then, deed, noted } = self.running.remove(n);
             let timed_out = self.dice.chance(3) && then.is_empty();
-            let result = self.paid(at);
+            let result = self.paid(at, noted);
             let success = result.as_ref().is_ok_and(|output| !output.failed);
             if let Some(next) = then.pop_front().filter(|_| success) {
                 // The next begins at once, and may end before the dispatcher comes to it.
-                self.running.push(Running { at: next, cancelled, deed, then });
+                self.running.push(Running { at: next, cancelled, deed, then, noted: None });
             }
             self.now += self.dice.below(3);
             let finished = Finished { at, result, timed_out, cancelled, writes: vec![] };

@@ -191,6 +191,7 @@ impl Dispatcher {
             no_log: step.more().no_log,
             deed: Deed::Undo(before),
             scopes: self.scopes_of(key),
+            notes: Arc::default(),
             then: Vec::new(),
         })));
     }

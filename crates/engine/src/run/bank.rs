@@ -12,6 +12,7 @@ use windlass_model::{At, Code, Event, Failure, RunId, Usage};
 use windlass_store::{Claim, Holder, LEDGER_FILE, Ledger, Pot, Refusal, Store};
 
 use super::clock::now_ms;
+use super::explain::explain;
 use crate::Error;
 use crate::dispatch::{Ask, Input};
 
@@ -50,42 +51,6 @@ impl Ledgers {
         }
         Ok(())
     }
-}
-
-/// What the journal says of attempts that hold something back: what they used, or that they never began.
-fn explain(store: &Store, run: &RunId, held: Vec<(Holder, Usage)>) -> Result<Vec<(Holder, Usage)>, Error> {
-    let mut open: HashMap<At, u32> = HashMap::new();
-    let mut known: HashMap<(At, u32), Option<Usage>> = HashMap::new();
-    store.visit(run, 1, &mut |records| {
-        for record in records {
-            match record.event {
-                Event::StepStarted { at, attempt, .. } => {
-                    open.insert(at, attempt);
-                    known.insert((at, attempt), None);
-                }
-                Event::StepRetried { at, attempt, used, .. } => {
-                    known.insert((at, attempt), Some(used.map(|used| *used).unwrap_or_default()));
-                }
-                Event::StepFinished { at, outcome } => {
-                    let used = outcome.usage().cloned().unwrap_or_default();
-                    if let Some(attempt) = open.remove(&at) {
-                        known
-                            .entry((at, attempt))
-                            .and_modify(|told| *told = Some(told.take().unwrap_or(used)));
-                    }
-                }
-                _ => {}
-            }
-        }
-        std::ops::ControlFlow::Continue(())
-    })?;
-    let settle = |(holder, most): (Holder, Usage)| match known.remove(&(holder.at, holder.attempt)) {
-        // Nothing leaves before its start is durable: what has none cost nothing.
-        None => (holder, Usage::default()),
-        Some(Some(used)) => (holder, used),
-        Some(None) => (holder, most.as_bound()),
-    };
-    Ok(held.into_iter().map(settle).collect())
 }
 
 /// One thing for the thread to do.

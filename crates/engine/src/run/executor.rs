@@ -22,6 +22,7 @@ use windlass_model::{At, BlobId, Code, Failure, Plan, RunId, Scope, Usage};
 use crate::action::{Action, Blobs, Mode, Output, StepContext, Tell};
 use crate::cleanup::CleanupStack;
 use crate::dispatch::{Deed, Finished, Input, Start};
+use crate::notes::Notes;
 use crate::progress::{Progress, Watch};
 use crate::redact::Redactor;
 use crate::state::{Publish, StateView, Values, Write};
@@ -47,7 +48,12 @@ pub(crate) struct Surroundings {
 }
 
 impl Surroundings {
-    fn context(&self, start: Start, cancel: CancellationToken) -> StepContext {
+    fn context(
+        &self,
+        start: Start,
+        cancel: CancellationToken,
+        inputs: &mpsc::UnboundedSender<Input>,
+    ) -> StepContext {
         let task = &self.plan.tasks[start.at.task as usize];
         let step = &task.steps[start.at.step as usize];
         let item = start.at.item.map(|item| format!("[{item}]")).unwrap_or_default();
@@ -81,6 +87,13 @@ impl Surroundings {
             blobs: if start.no_log { Arc::new(Unkept(self.blobs.clone())) } else { self.blobs.clone() },
             cleanup: self.cleanup.clone(),
             memory: self.memory.clone(),
+            notes: Notes::new(
+                (start.at, start.attempt),
+                start.notes,
+                inputs.clone(),
+                self.redactor.clone(),
+                start.no_log,
+            ),
         }
     }
 }
@@ -116,7 +129,7 @@ pub(crate) fn spawn(
     let cancel = CancellationToken::new();
     let (at, action, deed) = (start.at, start.action.clone(), start.deed.clone());
     let late = start.late.clone();
-    let mut step = surroundings.context(start, cancel.clone());
+    let mut step = surroundings.context(start, cancel.clone(), &inputs);
     step.state = step
         .state
         .with_publisher(Arc::new(Wire { inputs: inputs.clone(), redactor: surroundings.redactor.clone() }));
@@ -165,7 +178,7 @@ fn spawn_all(
         let (at, action) = (start.at, start.action.clone());
         let limit = start.limit_ms.map(Duration::from_millis);
         let wire = Wire { inputs: inputs.clone(), redactor: surroundings.redactor.clone() };
-        let mut step = surroundings.context(start, cancel.clone());
+        let mut step = surroundings.context(start, cancel.clone(), &inputs);
         (step.deadline, step.limit) = (None, limit);
         step.state = step.state.with_publisher(Arc::new(wire));
         left.push_back((at, step.state.clone()));

@@ -6,6 +6,7 @@ mod clock;
 mod command;
 mod driver;
 mod executor;
+mod explain;
 mod handle;
 mod leftovers;
 mod options;

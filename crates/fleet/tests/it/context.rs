@@ -183,6 +183,7 @@ impl World {
             blobs,
             cleanup: Default::default(),
             memory: Default::default(),
+            notes: Default::default(),
         }
     }
 

@@ -124,7 +124,9 @@ impl EventLine<'_> {
         line.some("step", step_id(self.plan, at))?;
         line.some("host", host_name(self.plan, at.task, at.host))?;
         let own = match &self.record.event {
-            Event::StepStarted { attempt, .. } | Event::StepRetried { attempt, .. } => Some(*attempt),
+            Event::StepStarted { attempt, .. }
+            | Event::StepNoted { attempt, .. }
+            | Event::StepRetried { attempt, .. } => Some(*attempt),
             _ => None,
         };
         line.some("attempt", own.or(self.told.attempt))
@@ -154,6 +156,10 @@ impl EventLine<'_> {
                 line.some("error", error.as_deref().map(Error::from))
             }
             Event::StepStarted { reserved, .. } => line.some("reserved", reserved.as_ref()),
+            Event::StepNoted { note, .. } => {
+                line.some("usage", Some(&note.used).filter(|used| !used.is_zero()))?;
+                line.some("note", note.data.get("note"))
+            }
             Event::StepRetried { error, delay_ms, used, .. } => {
                 line.put("error", Error::from(&**error))?;
                 line.put("delay_ms", delay_ms)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use serde_json::json;
 use windlass_model::{
-    At, CleanupEntry, Code, Draft, Event, Failure, Fragment, Outcome, Plan, Record, Rounds, RunState,
+    At, CleanupEntry, Code, Draft, Event, Failure, Fragment, Note, Outcome, Plan, Record, Rounds, RunState,
     RunStatus, Scope, Stage, StageName, Status, Step, StepId, TaskDraft, TaskEnd, TaskId, Verdict,
 };
 
@@ -70,6 +70,11 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             error: Box::new(failure()),
             delay_ms: 1,
             used: None,
+        }),
+        3 => (at(), 1..3u32).prop_map(|(at, attempt)| Event::StepNoted {
+            at,
+            attempt,
+            note: Arc::new(Note { data: json!(1), ..Note::default() }),
         }),
         12 => (at(), status()).prop_map(|(at, status)| Event::StepFinished { at, outcome: Outcome::bare(status) }),
         3 => (at(), 0..3usize).prop_map(|(at, n)| Event::PlanExtended {

@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod fold;
+mod notes;
 mod trace;
 mod undo;

@@ -16,7 +16,7 @@ const DOCUMENT: &str = "tasks:
 ";
 
 /// A final state without what a crash may change: usage has the bound of a call that nobody lived to tell of.
-fn measure(state: &Value) -> Value {
+pub(super) fn measure(state: &Value) -> Value {
     let mut state = normalised(state);
     without_usage(&mut state);
     state
@@ -26,6 +26,7 @@ fn without_usage(value: &mut Value) {
     match value {
         Value::Object(map) => {
             map.remove("usage");
+            map.remove("earlier");
             map.values_mut().for_each(without_usage);
         }
         Value::Array(items) => items.iter_mut().for_each(without_usage),

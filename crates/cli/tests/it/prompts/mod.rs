@@ -8,3 +8,4 @@ mod examples;
 mod keys;
 mod model;
 mod server;
+mod talks;

@@ -9,12 +9,17 @@ use windlass_model::{Code, Failure};
 
 use super::client::{self, Asking};
 
-/// Asks, and shows the answer line by line while it comes.
-pub(super) async fn ask(client: &Client, request: &Request, step: &StepContext) -> Asking {
+/// Asks, and shows the answer line by line while it comes, where it is `shown`.
+pub(super) async fn ask(client: &Client, request: &Request, step: &StepContext, shown: bool) -> Asking {
     let (client, request) = (client.clone(), request.clone());
     let (patience, mut lines) = (patience(step), Lines::new(step));
     let work = tokio::task::spawn_blocking(move || {
-        let asking = client::ask(&client, &request, &mut |progress| lines.hear(&progress), &patience);
+        let mut hear = |progress: Progress<'_>| {
+            if shown {
+                lines.hear(&progress);
+            }
+        };
+        let asking = client::ask(&client, &request, &mut hear, &patience);
         lines.end();
         asking
     });
@@ -22,7 +27,7 @@ pub(super) async fn ask(client: &Client, request: &Request, step: &StepContext) 
 }
 
 /// As long as the step may go on.
-pub(super) fn patience(step: &StepContext) -> Patience {
+fn patience(step: &StepContext) -> Patience {
     let cancel = step.cancel.clone();
     let patience = Patience::new(move || !cancel.is_cancelled());
     match step.deadline {

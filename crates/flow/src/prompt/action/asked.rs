@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use windlass_engine::redact::Redactor;
-use windlass_llm::context::{Builder, Compactor, Fit, Fitting, Given, Once, Piece};
+use windlass_llm::context::{Builder, Compactor, Fit, Fitting, Given, Once, Piece, Strategy};
 use windlass_llm::tokens::Estimators;
 use windlass_llm::{Choice, Message, OutputSchema, Request, Tool};
 use windlass_model::Failure;
@@ -82,6 +82,26 @@ fn report(fit: &Fit) -> Value {
         told
     });
     json!({ "sent": sent.collect::<Vec<_>>(), "dropped": fit.dropped })
+}
+
+/// What the model is asked where outputs do not fit.
+pub(super) fn summary(deed: &Deed, pieces: &[Piece], room: u64) -> Request {
+    let room = u32::try_from(room).unwrap_or(u32::MAX).min(deed.model.max_output.unwrap_or(u32::MAX)).max(1);
+    let texts = pieces
+        .iter()
+        .map(|piece| format!("<output of=\"{}\">\n{}\n</output>\n", piece.ids.join(" "), piece.text));
+    let question = format!(
+        "{}\nSummarize these outputs of earlier steps for whoever works on with them, in at most {} words. Keep names, \
+         numbers, decisions and open questions. Write nothing else.",
+        texts.collect::<String>(),
+        (room / 2).max(1)
+    );
+    Request { temperature: deed.temperature, ..Request::new(&deed.model.id, question, room) }
+}
+
+/// Whether outputs that do not fit are summed up by the model itself.
+pub(super) fn summarizes(deed: &Deed) -> bool {
+    deed.context.as_ref().is_some_and(|context| context.policy.strategy == Strategy::Summarize)
 }
 
 fn tool(tool: &crate::prompt::Tool) -> Tool {

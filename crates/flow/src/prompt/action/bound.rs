@@ -1,11 +1,13 @@
 //! The most that a step can use, worked out before it begins.
 
 use windlass_engine::redact::Redactor;
-use windlass_llm::tokens::{Estimator, Estimators, size};
+use windlass_llm::tokens::{Estimator, size};
 use windlass_llm::{Request, Tokens};
 use windlass_model::{Code, Cost, Failure, Money, Usage};
 
-use super::asked::Asked;
+use super::asked::{self, Asked};
+use super::rounds::{self, Entry};
+use super::{Shared, memo};
 use crate::prompt::Deed;
 
 /// The currency of the catalogue's prices.
@@ -17,11 +19,16 @@ pub(super) const RESULTS: usize = 16 << 10;
 /// What a turn has around its texts, in tokens.
 const AROUND: u64 = 256;
 
-/// What a step will use at most: all requests that it may send, each with all that came of those before it.
-pub(super) fn of(estimators: &Estimators, counts: &Estimators, deed: &Deed) -> Result<Usage, Failure> {
-    let estimator = estimators.of(&deed.model);
+/// What a step will use at most: all requests that it may still send, each with all that came of those before it.
+/// What earlier attempts wrote down is not asked again.
+pub(super) fn of(shared: &Shared, deed: &Deed, noted: &[Entry]) -> Result<Usage, Failure> {
+    let estimator = shared.estimators.of(&deed.model);
     let mut summary = None;
-    let asked = Asked::new(deed, &Redactor::default(), counts, &mut |pieces, room| {
+    let asked = Asked::new(deed, &Redactor::default(), &shared.counts, &mut |pieces, room| {
+        let request = asked::summary(deed, pieces, room);
+        if let Some(text) = rounds::text_of(noted, &memo::question(deed, &request)) {
+            return Ok(text);
+        }
         let read: u64 = pieces.iter().map(|piece| estimator.bound(&piece.text)).sum();
         summary = Some((read + AROUND, room));
         Ok(String::new())
@@ -39,7 +46,8 @@ pub(super) fn of(estimators: &Estimators, counts: &Estimators, deed: &Deed) -> R
     let output = u64::from(deed.max_output_tokens);
     let turn = output + AROUND + if deed.tools.is_empty() { super::output::TOLD } else { RESULTS as u64 };
     let room = deed.model.max_context.saturating_sub(output).max(first);
-    for request in 0..requests(deed) {
+    let answered = rounds::answered(noted, &memo::question(deed, &asked.request));
+    for request in answered..requests(deed) {
         add(first.saturating_add(turn.saturating_mul(request)).min(room), output);
     }
     let amount = deed.max_cost.map_or(cost, |limit| cost.min(limit));

@@ -1,11 +1,13 @@
 //! The action `prompt`: asks a model, within what was reserved for it.
 
+mod account;
 mod ask;
 mod asked;
 mod bound;
 mod client;
 mod memo;
 mod output;
+mod rounds;
 mod talk;
 mod tool;
 
@@ -55,7 +57,7 @@ impl Action for Prompt {
             return Ok(None);
         }
         let deed = read(call.input)?;
-        let usage = bound::of(&self.0.estimators, &self.0.counts, &deed)?;
+        let usage = bound::of(&self.0, &deed, &rounds::entries(call.notes))?;
         Ok(Some(Estimate { usage, key: Some(deed.provider.name) }))
     }
 

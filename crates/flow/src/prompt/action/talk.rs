@@ -1,17 +1,18 @@
 //! A prompt from its first request to its answer: rounds of tools, answers that are mended, and what all of it cost.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use windlass_engine::redact::Redactor;
 use windlass_engine::{Output, StepContext};
-use windlass_llm::context::{Piece, Strategy};
 use windlass_llm::tokens::teach;
 use windlass_llm::{Client, Message, Part, Reply, Request, Role, Stop};
-use windlass_model::{BlobId, Code, Failure, Usage};
+use windlass_model::{BlobId, Code, Failure, Money};
 
-use super::asked::Asked;
-use super::client::{self, Asking};
+use super::account::Account;
+use super::asked::{self, Asked};
+use super::rounds::Rounds;
 use super::tool::Wanted;
 use super::{Shared, ask, bound, memo, output, tool};
 use crate::prompt::Deed;
@@ -23,12 +24,21 @@ pub(super) struct Talk {
     step: StepContext,
     redactor: Arc<Redactor>,
     client: Client,
-    used: Usage,
-    requests: Vec<Value>,
+    rounds: Rounds,
+    account: Account,
     calls: Vec<Value>,
     changed: bool,
     context: Option<Value>,
     question: Option<BlobId>,
+}
+
+/// A reply to a request.
+struct Heard {
+    /// The request's hash.
+    request: BlobId,
+    reply: Reply,
+    /// What is told of it; none where it was written down before.
+    told: Option<Value>,
 }
 
 /// What came in the end.
@@ -51,14 +61,15 @@ impl Talk {
             secrets.get_item(&windlass_expr::Value::from(name.as_str())).ok()?.as_str().map(str::to_owned)
         });
         let client = shared.clients.of(&deed.provider, key.as_deref(), &step);
+        let several = bound::requests(&deed) > 1 || asked::summarizes(&deed);
         Ok(Self {
             shared: shared.clone(),
+            rounds: Rounds::new(&step, &deed.model.id, several),
             deed: Arc::new(deed),
             step,
             redactor,
             client,
-            used: Usage::default(),
-            requests: Vec::new(),
+            account: Account::default(),
             calls: Vec::new(),
             changed: false,
             context: None,
@@ -79,46 +90,29 @@ impl Talk {
         Ok(self.output(request, answer))
     }
 
-    /// The first request. A summary that it needs is asked for here.
+    /// The first request. The summaries that it needs are asked for here, one after another.
     async fn make(&mut self) -> Result<Request, Failure> {
-        let summarizes = self.deed.context.as_ref().is_some_and(|c| c.policy.strategy == Strategy::Summarize);
-        let asked = if summarizes {
-            self.summarized().await?
-        } else {
-            let mut never = |_: &[Piece], _| Err("this strategy has no summaries".to_owned());
-            Asked::new(&self.deed, &self.redactor, &self.shared.counts, &mut never)?
-        };
-        self.context = asked.context;
-        Ok(asked.request)
-    }
-
-    /// The first request, where the model itself may be asked for a summary of what does not fit.
-    async fn summarized(&mut self) -> Result<Asked, Failure> {
         let (shared, deed, redactor) = (self.shared.clone(), self.deed.clone(), self.redactor.clone());
-        let (client, patience) = (self.client.clone(), ask::patience(&self.step));
-        let work = tokio::task::spawn_blocking(move || {
-            let mut asked = Vec::new();
-            let mut failed = None;
-            let mut summarize = |pieces: &[Piece], room: u64| {
-                let request = summary(&deed, pieces, room);
-                let asking = client::ask(&client, &request, &mut |_| {}, &patience);
-                let text = asking.answered.as_ref().map(Reply::text);
-                let text = text.map_err(|error| {
-                    failed = Some(ask::failure(&deed.provider.name, error));
-                    error.to_string()
-                });
-                asked.push((request, asking));
-                text
+        let mut summaries: BTreeMap<BlobId, String> = BTreeMap::new();
+        loop {
+            let mut missing = None;
+            let made = Asked::new(&deed, &redactor, &shared.counts, &mut |pieces, room| {
+                let request = asked::summary(&deed, pieces, room);
+                let known = summaries.get(&memo::question(&deed, &request)).cloned();
+                known.ok_or_else(|| {
+                    missing = Some(request);
+                    "it is still to be asked for".to_owned()
+                })
+            });
+            let Some(request) = missing else {
+                let asked = made?;
+                self.context = asked.context;
+                return Ok(asked.request);
             };
-            let made = Asked::new(&deed, &redactor, &shared.counts, &mut summarize);
-            (failed.map_or(made, Err), asked)
-        });
-        let (made, asked) =
-            work.await.map_err(|gone| Failure::new(Code::ActionPanicked, gone.to_string()))?;
-        for (request, asking) in asked {
-            self.book(&request, &asking, Some("summary"));
+            let heard = self.ask(&request, Some("summary")).await?;
+            self.keep(&heard).await?;
+            summaries.insert(heard.request, heard.reply.text());
         }
-        made
     }
 
     async fn answer(&mut self, request: &mut Request) -> Result<Answer, Failure> {
@@ -131,7 +125,7 @@ impl Talk {
             return Ok(Answer { text, json, answered_by, stop, cached: true });
         }
         self.question = Some(question.clone());
-        let answer = self.rounds(request).await?;
+        let answer = self.converse(request).await?;
         if self.deed.cache {
             let text = self.redactor.text(&answer.text);
             let mut json = answer.json.clone().unwrap_or_default();
@@ -142,26 +136,29 @@ impl Talk {
         Ok(answer)
     }
 
-    async fn rounds(&mut self, request: &mut Request) -> Result<Answer, Failure> {
+    async fn converse(&mut self, request: &mut Request) -> Result<Answer, Failure> {
         let (mut rounds, mut mismatches) = (0, 0);
         loop {
-            let reply = self.ask(request).await?;
+            let heard = self.ask(request, None).await?;
+            let reply = &heard.reply;
             if reply.calls().next().is_some() {
                 rounds += 1;
                 if rounds >= self.deed.max_rounds {
-                    return Err(self.too_many(&reply));
+                    return Err(self.too_many(reply));
                 }
-                let results = self.call_all(&reply).await;
-                request.messages.push(reply.message());
+                self.keep(&heard).await?;
+                let results = self.call_all(&heard).await?;
+                request.messages.push(heard.reply.message());
                 request.messages.push(Message { role: Role::User, parts: results });
                 continue;
             }
             let text = reply.text();
-            let json = match self.deed.output_schema.as_ref().map(|of| output::answer(of, &reply)) {
+            let json = match self.deed.output_schema.as_ref().map(|of| output::answer(of, reply)) {
                 None => None,
                 Some(Ok(json)) => Some(json),
                 Some(Err(wrong)) if mismatches < self.deed.schema_retries => {
                     mismatches += 1;
+                    self.keep(&heard).await?;
                     // Providers take no empty turn.
                     let said = if text.trim().is_empty() { "(nothing)" } else { &text };
                     request.messages.push(Message::assistant(said));
@@ -170,26 +167,25 @@ impl Talk {
                 }
                 Some(Err(wrong)) => return Err(mismatch(&wrong, mismatches)),
             };
-            return Ok(Answer { text, json, answered_by: reply.model, stop: reply.stop, cached: false });
+            let Reply { model, stop, .. } = heard.reply;
+            return Ok(Answer { text, json, answered_by: model, stop, cached: false });
         }
     }
 
-    /// One request, if the step may still pay for it.
-    async fn ask(&mut self, request: &Request) -> Result<Reply, Failure> {
+    /// One request, if no attempt before had its reply, and if the step may still pay for it.
+    async fn ask(&mut self, request: &Request, what: Option<&str>) -> Result<Heard, Failure> {
+        let hash = memo::question(&self.deed, request);
+        if let Some((reply, told)) = self.rounds.reply(&hash) {
+            self.account.recall(told);
+            return Ok(Heard { request: hash, reply, told: None });
+        }
         let estimator = self.shared.estimators.of(&self.deed.model);
         let input = bound::prompt(&*estimator, &self.deed, request)?;
-        let next = bound::most(&self.deed, input, request.max_output_tokens).cost.amount;
-        let spent = self.used.cost.amount;
-        if let Some(limit) = self.deed.max_cost
-            && spent.plus(next) > limit
-        {
-            let message =
-                format!("the step may cost {limit}: {spent} is spent, and the next request may cost {next}");
-            let hint = "raise `max_cost`, or lower `max_output_tokens` or what is sent";
-            return Err(Failure::new(Code::StepLimit, message).hint(hint).permanent());
-        }
-        let asking = ask::ask(&self.client, request, &self.step).await;
-        self.book(request, &asking, None);
+        let next = bound::most(&self.deed, input, request.max_output_tokens);
+        self.check_limit(next.cost.amount)?;
+        self.rounds.asks(&hash, self.account.tell(), next).await?;
+        let asking = ask::ask(&self.client, request, &self.step, what.is_none()).await;
+        let told = self.account.book((&self.shared, &self.deed, &self.redactor), request, &asking, what);
         let reply = asking.answered.map_err(|error| ask::failure(&self.deed.provider.name, &error))?;
         if !reply.estimated {
             teach(&*estimator, request, reply.usage.prompt());
@@ -198,59 +194,46 @@ impl Talk {
             let message = format!("{} would not answer", self.deed.model.id);
             return Err(Failure::new(Code::ModelRefused, message).hint("ask otherwise").permanent());
         }
-        Ok(reply)
+        Ok(Heard { request: hash, reply: redacted(reply, &self.redactor), told: Some(told) })
     }
 
-    /// Counts what a request took, and notes it.
-    fn book(&mut self, request: &Request, asking: &Asking, what: Option<&str>) {
-        let estimator = self.shared.estimators.of(&self.deed.model);
-        let mut note = Map::new();
-        if let Some(what) = what {
-            note.insert("for".into(), what.into());
-        }
-        let mut used = Usage::default();
-        for spent in &asking.spent {
-            used.add(&match spent {
-                Some(tokens) => bound::usage(&self.deed, *tokens),
-                // Nobody told: it counts at the most that it can have been.
-                None => {
-                    let input = windlass_llm::tokens::size(&*estimator, request).bound;
-                    bound::most(&self.deed, input, request.max_output_tokens).as_bound()
-                }
-            });
-        }
-        self.used.add(&used);
-        note.insert("usage".into(), json!(used));
-        match &asking.answered {
-            Ok(reply) => {
-                note.insert("stop".into(), json!(reply.stop));
-                if reply.estimated {
-                    note.insert("estimated".into(), true.into());
-                }
-            }
-            Err(error) => {
-                note.insert("error".into(), self.redactor.text(&error.to_string()).into());
-            }
-        }
-        if !asking.attempts.is_empty() {
-            note.insert("attempts".into(), asking.attempts.clone().into());
-        }
-        self.requests.push(note.into());
+    /// Whether the step's own limit has what the next request may cost.
+    fn check_limit(&self, next: Money) -> Result<(), Failure> {
+        let spent = self.account.before.cost.amount.plus(self.account.used.cost.amount);
+        let Some(limit) = self.deed.max_cost.filter(|limit| spent.plus(next) > *limit) else { return Ok(()) };
+        let message =
+            format!("the step may cost {limit}: {spent} is spent, and the next request may cost {next}");
+        let hint = "raise `max_cost`, or lower `max_output_tokens` or what is sent";
+        Err(Failure::new(Code::StepLimit, message).hint(hint).permanent())
     }
 
-    /// Does what the model wants done, one call after another.
-    async fn call_all(&mut self, reply: &Reply) -> Vec<Part> {
-        let count = reply.calls().count().max(1);
+    /// Writes a reply down that is gone on with.
+    async fn keep(&mut self, heard: &Heard) -> Result<(), Failure> {
+        let Some(told) = &heard.told else { return Ok(()) };
+        let used = self.account.tell();
+        self.rounds.replied(&heard.request, &heard.reply, told, used).await
+    }
+
+    /// Does what the model wants done, one call after another. What was done before is not done again.
+    async fn call_all(&mut self, heard: &Heard) -> Result<Vec<Part>, Failure> {
+        let count = heard.reply.calls().count().max(1);
         let mut results = Vec::new();
-        for (id, name, input) in reply.calls() {
-            let wanted = Wanted { name, input, room: bound::RESULTS / count };
-            let done =
-                tool::call(&wanted, &self.deed.tools, &self.shared.tools, &self.step, &self.redactor).await;
+        for (number, (id, name, input)) in heard.reply.calls().enumerate() {
+            let done = match self.rounds.result(&heard.request, number) {
+                Some(done) => done,
+                None => {
+                    let wanted = Wanted { name, input, room: bound::RESULTS / count };
+                    let (tools, actions) = (&self.deed.tools, &self.shared.tools);
+                    let done = tool::call(&wanted, tools, actions, &self.step, &self.redactor).await;
+                    self.rounds.called(&heard.request, number, &done).await?;
+                    done
+                }
+            };
             self.changed |= done.changed;
             self.calls.push(done.note);
             results.push(Part::ToolResult { id: id.to_owned(), content: done.content, failed: done.failed });
         }
-        results
+        Ok(results)
     }
 
     fn too_many(&mut self, reply: &Reply) -> Failure {
@@ -268,8 +251,8 @@ impl Talk {
         let mut put = |name: &str, value: Value| drop(result.insert(name.to_owned(), value));
         put("model", self.deed.model.id.as_str().into());
         put("provider", self.deed.provider.name.as_str().into());
-        put("requests", self.requests.into());
-        put("usage", json!(self.used));
+        put("requests", self.account.requests.into());
+        put("usage", json!(self.account.used));
         if !self.calls.is_empty() {
             put("calls", self.calls.into());
         }
@@ -313,7 +296,7 @@ impl Talk {
             failed: error.is_some(),
             result,
             error,
-            usage: Some(self.used),
+            usage: Some(self.account.used),
             ..Output::default()
         }
     }
@@ -327,17 +310,14 @@ fn mismatch(wrong: &str, retries: u32) -> Failure {
         .permanent()
 }
 
-/// What the model is asked where outputs do not fit.
-fn summary(deed: &Deed, pieces: &[Piece], room: u64) -> Request {
-    let room = u32::try_from(room).unwrap_or(u32::MAX).min(deed.model.max_output.unwrap_or(u32::MAX)).max(1);
-    let texts = pieces
-        .iter()
-        .map(|piece| format!("<output of=\"{}\">\n{}\n</output>\n", piece.ids.join(" "), piece.text));
-    let question = format!(
-        "{}\nSummarize these outputs of earlier steps for whoever works on with them, in at most {} words. Keep names, \
-         numbers, decisions and open questions. Write nothing else.",
-        texts.collect::<String>(),
-        (room / 2).max(1)
-    );
-    Request { temperature: deed.temperature, ..Request::new(&deed.model.id, question, room) }
+/// A reply as everything after it sees it, now and after a crash: without secrets.
+fn redacted(reply: Reply, redactor: &Redactor) -> Reply {
+    if redactor.is_empty() {
+        return reply;
+    }
+    let clean = serde_json::to_value(&reply).and_then(|mut value| {
+        redactor.value(&mut value);
+        serde_json::from_value(value)
+    });
+    clean.unwrap_or(reply)
 }

@@ -1,8 +1,9 @@
 //! What a model called: judged, done by the action that it stands for, and told back.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use windlass_engine::redact::Redactor;
-use windlass_engine::{Actions, Output, StepContext};
+use windlass_engine::{Actions, Notes, Output, StepContext};
 use windlass_expr::{Scope, from_json, render_tree};
 use windlass_model::Failure;
 
@@ -12,6 +13,7 @@ use crate::prompt::{ARGS, Tool, schema};
 const QUOTED: usize = 1024;
 
 /// What came of a call.
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Done {
     /// What the model is told.
     pub(super) content: String,
@@ -89,7 +91,13 @@ async fn perform(
     let input = render_tree(&tool.input, &scope).map_err(|error| {
         Failure::new(windlass_model::Code::RenderFailed, format!("the tool's parameters: {error}"))
     })?;
-    let inner = StepContext { input, scope, cancel: step.cancel.child_token(), ..step.clone() };
+    let inner = StepContext {
+        input,
+        scope,
+        cancel: step.cancel.child_token(),
+        notes: Notes::default(),
+        ..step.clone()
+    };
     action.run(inner).await
 }
 
