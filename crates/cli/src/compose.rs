@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
-use windlass_engine::{Actions, Compiled, Lifecycle, Request, Runtime, Words};
+use windlass_engine::{Actions, Compiled, Lifecycle, Limits, Request, Runtime, Words};
 use windlass_fleet::Reach;
-use windlass_flow::{Flow, Prompts};
+use windlass_flow::{Budgets, Flow, Prompts};
 use windlass_llm::Proxies;
-use windlass_store::Store;
+use windlass_store::{Pot, Store};
 
 use crate::app::App;
 use crate::args::Level;
@@ -39,7 +39,12 @@ pub(crate) fn runtime(app: &App, store: Store) -> Result<Runtime, Error> {
     let words = words(&prompts)?;
     let fault = Fault::asked();
     let store = fault.iter().fold(store, |store, fault| fault.store(store));
-    let mut builder = Runtime::builder().store(store).shared_words(words.clone());
+    let limits = limits(&project::budgets(app)?);
+    if let Some((pot, _)) = limits.shared.iter().find(|(pot, _)| *pot != Pot::Project) {
+        // Where nobody could count what it bounds, it must not be passed over.
+        app.ledger(pot)?;
+    }
+    let mut builder = Runtime::builder().store(store).shared_words(words.clone()).limits(limits);
     if let Some(folder) = app.user_state() {
         builder = builder.user_state(folder);
     }
@@ -52,6 +57,14 @@ pub(crate) fn runtime(app: &App, store: Store) -> Result<Runtime, Error> {
     }
     builder = builder.action(broken(prompts.action(tools)));
     Ok(builder.on_url(windlass_fleet::on_url(&app.env)).build()?)
+}
+
+/// What the project's configuration says that may be spent, as the engine takes it.
+pub(crate) fn limits(budgets: &Budgets) -> Limits {
+    let own = [(Pot::Project, &budgets.project), (Pot::Day, &budgets.day), (Pot::Month, &budgets.month)];
+    let own = own.into_iter().filter_map(|(pot, limit)| Some((pot, limit.clone()?)));
+    let keys = budgets.keys.iter().map(|(name, limit)| (Pot::Key(name.clone()), limit.clone()));
+    Limits { run: budgets.run.clone(), shared: own.chain(keys).collect() }
 }
 
 /// The way to other hosts, as the user of this program has it.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use windlass_flow::Budgets;
 use windlass_model::{Diagnostics, Source};
 use windlass_yaml::Limits;
 
@@ -18,4 +19,12 @@ pub(crate) fn source(app: &App) -> Result<Option<Arc<Source>>, Error> {
     let name = path.strip_prefix(&app.folder).unwrap_or(&path).display().to_string();
     let source = windlass_yaml::read_file(&path, &name, &Limits::default());
     source.map(Some).map_err(|problem| Error::Problems(Diagnostics::from(problem)))
+}
+
+/// What it says that may be spent.
+pub(crate) fn budgets(app: &App) -> Result<Budgets, Error> {
+    match source(app)? {
+        Some(source) => Budgets::read(&source).map_err(Error::Problems),
+        None => Ok(Budgets::default()),
+    }
 }

@@ -88,6 +88,6 @@ pub use memory::RunMemory;
 pub use notes::Notes;
 pub use phase::Phase;
 pub use progress::{Progress, Stream, Watch};
-pub use run::{Command, Finished, Observer, Run, RunOptions, Runtime, RuntimeBuilder};
+pub use run::{Command, Finished, Limits, Observer, Run, RunOptions, Runtime, RuntimeBuilder};
 pub use secret::{Secret, SecretFile, Secrets};
 pub use state::{HostKey, Key, Publish, ScopeLevel, StateBag, StateView, StepOutput, Values};

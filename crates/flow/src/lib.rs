@@ -24,6 +24,7 @@
 //! ```
 
 mod backend;
+mod budgets;
 mod compile;
 mod config;
 mod document;
@@ -32,4 +33,5 @@ pub mod prompt;
 mod schema;
 
 pub use backend::{BACKEND, Flow};
+pub use budgets::Budgets;
 pub use prompt::Prompts;

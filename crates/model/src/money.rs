@@ -1,5 +1,6 @@
 //! Money and usage: integers all the way, so that sums are exact.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -140,9 +141,12 @@ pub struct Usage {
     /// Tokens of language models, those of all kinds together.
     #[serde(default)]
     pub tokens: u64,
-    /// Money.
+    /// Money, in the currency that was used first.
     #[serde(default)]
     pub cost: Cost,
+    /// Money in other currencies: amounts of different ones are never added up.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub others: BTreeMap<String, Money>,
     /// The tokens by kind, where the kinds are known.
     #[serde(default, skip_serializing_if = "Tokens::is_zero")]
     pub kinds: Tokens,
@@ -154,7 +158,7 @@ pub struct Usage {
 impl Usage {
     /// Tokens by kind and what they cost.
     pub fn of(kinds: Tokens, cost: Cost) -> Self {
-        Self { tokens: kinds.total(), cost, kinds, bound: false }
+        Self { tokens: kinds.total(), cost, kinds, ..Self::default() }
     }
 
     /// The same, said to be the most that it can have been.
@@ -165,29 +169,54 @@ impl Usage {
 
     /// Whether nothing was used.
     pub fn is_zero(&self) -> bool {
-        self.tokens == 0 && self.cost.amount == Money::ZERO
+        self.tokens == 0 && self.money().next().is_none()
+    }
+
+    /// Its money by currency, as far as there is any.
+    pub fn money(&self) -> impl Iterator<Item = (&str, Money)> {
+        let others = self.others.iter().map(|(currency, amount)| (currency.as_str(), *amount));
+        let all = std::iter::once((self.cost.currency.as_str(), self.cost.amount)).chain(others);
+        all.filter(|(_, amount)| *amount != Money::ZERO)
+    }
+
+    /// Its money in one currency.
+    pub fn money_in(&self, currency: &str) -> Money {
+        if self.cost.currency == currency {
+            return self.cost.amount;
+        }
+        self.others.get(currency).copied().unwrap_or_default()
     }
 
     /// What is left of it without `other`, which is a part of it.
     #[must_use]
     pub fn minus(&self, other: &Usage) -> Self {
-        let amount = Money(self.cost.amount.0.saturating_sub(other.cost.amount.0).max(0));
+        let left =
+            |currency: &str, amount: Money| Money(amount.0.saturating_sub(other.money_in(currency).0).max(0));
+        let amount = left(&self.cost.currency, self.cost.amount);
+        let others = self.others.iter().map(|(name, amount)| (name.clone(), left(name, *amount)));
         Self {
             tokens: self.tokens.saturating_sub(other.tokens),
             cost: Cost { amount, currency: self.cost.currency.clone() },
+            others: others.filter(|(_, amount)| *amount != Money::ZERO).collect(),
             kinds: self.kinds.minus(&other.kinds),
             bound: self.bound,
         }
     }
 
-    /// Adds what `other` used; the first currency seen stays.
+    /// Adds what `other` used, each currency by itself.
     pub fn add(&mut self, other: &Usage) {
         self.tokens = self.tokens.saturating_add(other.tokens);
         self.kinds.add(&other.kinds);
         self.bound |= other.bound;
-        self.cost.amount = self.cost.amount.plus(other.cost.amount);
-        if self.cost.currency.is_empty() {
+        if self.cost.currency.is_empty() && self.cost.amount == Money::ZERO {
             self.cost.currency.clone_from(&other.cost.currency);
+        }
+        for (currency, amount) in other.money() {
+            let mine = match self.cost.currency == currency {
+                true => &mut self.cost.amount,
+                false => self.others.entry(currency.to_owned()).or_default(),
+            };
+            *mine = mine.plus(amount);
         }
     }
 }
@@ -204,6 +233,17 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// By what it was passed; `None` where it was not.
+    pub fn overdrawn(&self, used: &Usage) -> Option<String> {
+        let money = self.cost.as_ref().filter(|most| used.money_in(&most.currency) > most.amount);
+        let money = money.map(|most| {
+            let used = used.money_in(&most.currency);
+            format!("{used} of {} {} were used", most.amount, most.currency)
+        });
+        let tokens = self.tokens.filter(|most| used.tokens > *most);
+        money.or_else(|| Some(format!("{} of {} tokens were used", used.tokens, tokens?)))
+    }
+
     /// What of `wanted` does not fit when `used` is used already; `None` when it fits (just fitting fits).
     pub fn refuses(&self, used: &Usage, wanted: &Usage) -> Option<String> {
         if let Some(limit) = self.tokens {
@@ -213,11 +253,12 @@ impl Budget {
             }
         }
         let limit = self.cost.as_ref()?;
-        let left = limit.amount.0.saturating_sub(used.cost.amount.0).max(0);
-        let (need, currency) = (wanted.cost.amount, &limit.currency);
-        if need.0 > 0 && !wanted.cost.currency.is_empty() && wanted.cost.currency != *currency {
-            return Some(format!("the budget is in {currency}, the step costs {}", wanted.cost.currency));
+        let currency = &limit.currency;
+        if let Some((other, _)) = wanted.money().find(|(name, _)| name != currency) {
+            return Some(format!("the budget is in {currency}, the step costs {other}"));
         }
+        let left = limit.amount.0.saturating_sub(used.money_in(currency).0).max(0);
+        let need = wanted.money_in(currency);
         (need.0 > left).then(|| {
             format!(
                 "{need} {currency} are needed and {} of {} {currency} are left",
@@ -256,6 +297,37 @@ mod tests {
         assert_eq!(ask(60, 1_000_000), None);
         assert!(ask(61, 0).expect("refused").contains("60 of 100 are left"));
         assert!(ask(0, 1_000_001).expect("refused").contains("0.001 of 0.0015 USD are left"));
+    }
+
+    #[test]
+    fn currencies_are_never_added_up() {
+        let of = |nanos, currency: &str| {
+            let cost = Cost { amount: Money(nanos), currency: currency.into() };
+            Usage { cost, ..Usage::default() }
+        };
+        let mut sum = Usage::default();
+        for (nanos, currency) in [(5, "USD"), (7, "EUR"), (1, "USD"), (2, "EUR")] {
+            sum.add(&of(nanos, currency));
+        }
+        let mut twice = sum.clone();
+        twice.add(&sum);
+        assert_eq!(
+            (sum.money_in("USD"), sum.money_in("EUR"), sum.money_in("CHF")),
+            (Money(6), Money(9), Money(0))
+        );
+        assert_eq!((twice.money_in("USD"), twice.money_in("EUR")), (Money(12), Money(18)));
+        assert_eq!(twice.minus(&sum), sum);
+        assert!(sum.minus(&sum).is_zero() && !sum.is_zero());
+        let text = serde_json::to_string(&sum).expect("it serialises");
+        assert_eq!(serde_json::from_str::<Usage>(&text).expect("it reads"), sum);
+        let dollars = Budget { cost: Some(of(10, "USD").cost), tokens: None };
+        assert_eq!(
+            dollars.refuses(&sum, &of(4, "USD")),
+            None,
+            "what was used in euros is not of this budget"
+        );
+        assert!(dollars.refuses(&sum, &of(5, "USD")).is_some());
+        assert!(dollars.refuses(&sum, &of(1, "EUR")).is_some_and(|why| why.contains("costs EUR")));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Failure, RunState, Stage, StepRun, TaskDetail, TaskEnd, TaskRun};
+use crate::{At, Failure, RunState, Stage, StepRun, TaskDetail, TaskEnd, TaskRun, Usage};
 
 /// What came of a task in a round that another round followed.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +13,8 @@ pub struct PastRound {
     pub detail: Option<Arc<TaskDetail>>,
     /// Its steps, by host and then by step.
     pub steps: Vec<StepRun>,
+    /// What the task had used when the round ended, all rounds so far together.
+    pub used: Usage,
 }
 
 impl RunState {
@@ -73,6 +75,7 @@ impl RunState {
     /// Keeps what came of a task in a round, and opens the task again.
     fn archive(&mut self, task: u32, round: u32) {
         let run = std::mem::take(&mut self.tasks[task as usize]);
+        let used = self.used_by(task);
         let range = self.steps_of(task);
         let fresh = |run: &mut StepRun| {
             // Attempts go on counting, so that each has a number of its own in the run.
@@ -80,10 +83,19 @@ impl RunState {
             std::mem::replace(run, next)
         };
         let steps = self.steps[range].iter_mut().map(fresh).collect();
-        self.past.insert((task, round), PastRound { end: run.end, detail: run.detail, steps });
+        self.past.insert((task, round), PastRound { end: run.end, detail: run.detail, steps, used });
         self.expansions.retain(|at, _| at.task != task);
         self.approvals.retain(|at, _| at.task != task);
         self.forget_notes(task);
+    }
+
+    /// What a task used: all its steps, hosts, rounds and attempts together.
+    pub fn used_by(&self, task: u32) -> Usage {
+        let first = At { task, step: 0, host: 0, item: None };
+        let mut sum = Usage::default();
+        let own = self.spent.range(first..).take_while(|(at, _)| at.task == task);
+        own.for_each(|(_, used)| sum.add(used));
+        sum
     }
 
     /// The last tasks of a stage carry its error: those that no other task of it needs.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::retention::remove_folder;
-use crate::{Blobs, Error, Filter, Journal, Result, Sqlite, Store, files, scope};
+use crate::{Blobs, Error, Filter, Journal, LEDGER_FILE, Result, Sqlite, Store, files, scope};
 
 /// What a backup has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,8 @@ impl Store {
     /// itself. It is what was durable at one moment; nobody has to stop for it. The folder appears when it is
     /// whole, checked and durable.
     ///
-    /// The files of single runs are not in it: they follow from the journal, and a repair makes them again.
+    /// The project's ledger of budgets is in it, as it is a moment later. The files of single runs are not in it:
+    /// they follow from the journal, and a repair makes them again.
     pub fn backup(&self, to: &Path) -> Result<Backup> {
         let nowhere = || io::Error::new(io::ErrorKind::Unsupported, "it is in memory");
         let state = self.state().ok_or_else(|| Error::io("cannot copy", Path::new("store"), nowhere()))?;
@@ -40,7 +41,9 @@ impl Store {
         crate::sqlite::copy(&state.join("store.db"), &copy)?;
         let mut backup = self.fill(&draft.path, &copy)?;
         drop(held);
-        backup.bytes += copy.metadata().map_err(|e| Error::io("cannot read", &copy, e))?.len();
+        for copy in [Some(copy), ledger(state, &draft.path)?].into_iter().flatten() {
+            backup.bytes += copy.metadata().map_err(|e| Error::io("cannot read", &copy, e))?.len();
+        }
         draft.place(to)?;
         Ok(backup)
     }
@@ -69,6 +72,16 @@ impl Store {
         files::durable_folder(&folder.join("runs"))?;
         Ok(backup)
     }
+}
+
+/// Copies what the project's budgets may spend and have spent, where there is such a ledger.
+fn ledger(state: &Path, folder: &Path) -> Result<Option<PathBuf>> {
+    let (from, copy) = (state.join(LEDGER_FILE), folder.join(LEDGER_FILE));
+    if !from.is_file() {
+        return Ok(None);
+    }
+    crate::sqlite::copy(&from, &copy)?;
+    Ok(Some(copy))
 }
 
 /// A folder that is not there until it is whole.

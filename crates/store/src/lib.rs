@@ -28,7 +28,7 @@ pub use doctor::{Findings, Leftover};
 pub use error::{Error, Result};
 pub use journal::{Durable, Filter, Journal, NewRun, Position, Posted, RunRow, StoredRun, Tally};
 pub use lease::Lease;
-pub use ledger::{Account, Claim, Holder, LEDGER_FILE, Ledger, Pot, Refusal, Sum};
+pub use ledger::{Account, Claim, Holder, Holding, LEDGER_FILE, Ledger, Pot, Refusal, Sum};
 pub use memo::Memos;
 pub use memory::Memory;
 pub use portable::{Exported, Import, Imported, Limits};

@@ -20,6 +20,9 @@ pub(crate) fn costs(costs: &Costs, palette: Palette, width: usize) -> String {
         };
         for task in &stage.tasks {
             row(&mut grid, format!("{indent}{}", task.task), &task.usage, "");
+            for (number, usage) in (1..).zip(&task.rounds) {
+                row(&mut grid, palette.paint(Tone::Faint, &format!("{indent}  round {number}")), usage, "");
+            }
             for StepCosts { step, model, usage } in &task.steps {
                 let model = tame(model.as_deref().unwrap_or_default());
                 row(&mut grid, format!("{indent}  {step}"), usage, &palette.paint(Tone::Faint, &model));
@@ -37,7 +40,9 @@ fn row(grid: &mut Grid, name: String, usage: &Usage, model: &str) {
     let Cost { amount, currency } = &usage.cost;
     // A bound is no bill, and says so.
     let most = if usage.bound { "≤ " } else { "" };
-    let cost = if currency.is_empty() { String::new() } else { format!("{most}{amount} {currency}") };
+    let others = usage.others.iter().map(|(currency, amount)| format!(", {amount} {currency}"));
+    let others: String = others.collect();
+    let cost = if currency.is_empty() { String::new() } else { format!("{most}{amount} {currency}{others}") };
     let count = |n: u64| if n == 0 { String::new() } else { n.to_string() };
     let kinds = &usage.kinds;
     let cache = match (kinds.cache_read, kinds.cache_write) {

@@ -5,7 +5,7 @@
 //! begins when it is granted.
 
 use windlass_model::{
-    At, Code, Event, Failure, Intent, Outcome, Phase, RunStatus, Scope, Step, StepRun, Usage,
+    At, Budget, Code, Event, Failure, Intent, Outcome, Phase, RunStatus, Scope, Step, StepRun, Usage,
 };
 
 use super::attempt::Prepared;
@@ -20,12 +20,31 @@ use crate::action::{Call, Estimate};
 impl Dispatcher {
     /// Why the run's own budget does not have what a step needs, beside `committed`.
     pub(super) fn refused_by_run(&self, committed: &Usage, most: &Usage) -> Option<Failure> {
-        let why = self.plan.policy.budget.as_ref()?.refuses(committed, most)?;
+        let (why, place) =
+            self.limits().find_map(|(limit, place)| Some((limit.refuses(committed, most)?, place)))?;
         Some(
             Failure::new(Code::BudgetRefused, format!("the run's budget refuses the step: {why}"))
-                .hint("raise policy.budget, or lower what the step may use")
+                .hint(format!("raise {place}, or lower what the step may use"))
                 .permanent(),
         )
+    }
+
+    /// What the run itself may use, and where that is said.
+    fn limits(&self) -> impl Iterator<Item = (&Budget, &'static str)> {
+        let own = self.plan.policy.budget.iter().map(|limit| (limit, "policy.budget"));
+        own.chain(self.config.limit.iter().map(|limit| (limit, "budgets.run of the project")))
+    }
+
+    /// A budget that was passed all the same ends the run: what is spent is spent, and no more is.
+    pub(super) fn check_overdraft(&mut self) {
+        if self.course != Course::Going {
+            return;
+        }
+        let why = self.limits().find_map(|(limit, _)| limit.overdrawn(&self.state.used));
+        if let Some(why) = why {
+            let failure = Failure::new(Code::Overdrawn, format!("the budget is overdrawn: {why}"));
+            self.close(RunStatus::Failed, failure.permanent());
+        }
     }
 
     /// What is used and held back so far.

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use windlass_expr::{Lookup, Vars};
-use windlass_model::{
-    At, Code, Detail, Event, Failure, Note, Outcome, Retry, RetryOn, RunStatus, Status, Step, Usage,
-};
+use windlass_model::{At, Code, Detail, Event, Failure, Note, Outcome, Retry, RetryOn, Status, Step, Usage};
 
 use super::message::{Finished, Matter, Order, Timer};
 use super::strand::{Doing, StrandKey, fields_of};
@@ -280,29 +278,6 @@ impl Dispatcher {
         strand.waits += 1;
         let wait = strand.waits;
         self.orders.push(Order::Wake { at, timer: Timer::Strand { key, wait } });
-    }
-
-    /// A budget that was passed all the same ends the run: what is spent is spent, and no more is.
-    pub(super) fn check_overdraft(&mut self) {
-        let Some(budget) = self.plan.policy.budget.clone() else { return };
-        if self.course != Course::Going {
-            return;
-        }
-        let nothing = Usage::default();
-        let over = budget.tokens.is_some_and(|limit| self.state.used.tokens > limit)
-            || budget.cost.as_ref().is_some_and(|limit| self.state.used.cost.amount > limit.amount);
-        if over {
-            let why = budget.refuses(&self.state.used, &nothing).unwrap_or_default();
-            let spent = &self.state.used;
-            let message = format!(
-                "the budget is overdrawn: {} tokens and {} {} were used{}",
-                spent.tokens,
-                spent.cost.amount,
-                spent.cost.currency,
-                if why.is_empty() { String::new() } else { format!(" ({why})") }
-            );
-            self.close(RunStatus::Failed, Failure::new(Code::Overdrawn, message).permanent());
-        }
     }
 }
 

@@ -48,7 +48,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use windlass_expr::{Outside, Value};
 use windlass_model::{
-    At, Dependents, Event, Failure, IllegalEvent, Phase, Plan, Record, RunState, RunStatus, Scope, Verdict,
+    At, Budget, Dependents, Event, Failure, IllegalEvent, Phase, Plan, Record, RunState, RunStatus, Scope,
+    Verdict,
 };
 
 pub(crate) use attempt::APPROVE;
@@ -93,6 +94,8 @@ pub(crate) struct Config {
     pub values: Values,
     /// Whether what a finished run did is to be taken back.
     pub undo: bool,
+    /// What a run may spend, beside what its plan says.
+    pub limit: Option<Budget>,
     /// Whether there are budgets that the run shares with others.
     pub shared_budgets: bool,
 }

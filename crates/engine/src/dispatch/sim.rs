@@ -107,6 +107,7 @@ fn build(state: RunState, held: Option<Verdict>, now: u64, seed: u64, undo: bool
         pid: 1,
         values: Default::default(),
         undo,
+        limit: None,
         shared_budgets: seed.is_multiple_of(2),
     };
     Dispatcher::new(state, config, now)

@@ -3,12 +3,12 @@
 //! What an attempt may use is held back before the attempt is in the journal, and what it did use is settled after
 //! that is durable there. A crash between the two leaves a hold that the journal explains to the next driver.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tokio::sync::{mpsc, oneshot};
-use windlass_model::{At, Code, Event, Failure, RunId, Usage};
+use windlass_model::{At, Budget, Code, Event, Failure, RunId, Usage};
 use windlass_store::{Claim, Holder, LEDGER_FILE, Ledger, Pot, Refusal, Store};
 
 use super::clock::now_ms;
@@ -19,6 +19,8 @@ use crate::dispatch::{Ask, Input};
 /// Where the ledgers are that a run's budgets lie in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledgers {
+    /// Limits that hold beside those that are set in the ledgers.
+    pub limits: Vec<(Pot, Budget)>,
     /// The project's.
     pub project: Option<PathBuf>,
     /// The user's: of keys, days and months.
@@ -27,11 +29,11 @@ pub(crate) struct Ledgers {
 
 impl Ledgers {
     /// Those of a store and of a user, whose state lies in `user`.
-    pub(crate) fn of(store: &Store, user: Option<&Path>) -> Self {
+    pub(crate) fn of(store: &Store, user: Option<&Path>, limits: &[(Pot, Budget)]) -> Self {
         let project = store.state().map(|state| state.join(LEDGER_FILE));
         // Without a lock that tells whether a driver lives nobody could tell whose holds are orphans.
         let user = user.filter(|_| project.is_some()).map(|state| state.join(LEDGER_FILE));
-        Self { project, user }
+        Self { limits: limits.to_vec(), project, user }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -39,17 +41,21 @@ impl Ledgers {
     }
 
     /// Settles what an earlier driver of the run held back and did not live to settle: by what the journal says
-    /// of it, otherwise at the bound.
-    pub(crate) fn reconcile(&self, store: &Store, run: &RunId) -> Result<(), Error> {
-        let Some(lease) = store.lease_file(run) else { return Ok(()) };
+    /// of it, otherwise at the bound. Gives what that was, for each attempt.
+    pub(crate) fn reconcile(&self, store: &Store, run: &RunId) -> Result<Vec<Usage>, Error> {
+        let Some(lease) = store.lease_file(run) else { return Ok(Vec::new()) };
+        let mut settled: BTreeMap<Holder, Usage> = BTreeMap::new();
         for path in self.project.iter().chain(&self.user) {
             let Some(ledger) = Ledger::existing(path)? else { continue };
             let held = ledger.held_by(&lease, run)?;
             if !held.is_empty() {
-                ledger.settle(&explain(store, run, held)?)?;
+                let told = explain(store, run, held)?;
+                ledger.settle(&told)?;
+                // An attempt holds the same back on both ledgers.
+                settled.extend(told);
             }
         }
-        Ok(())
+        Ok(settled.into_values().collect())
     }
 }
 
@@ -256,7 +262,7 @@ impl Clerk {
         let settled: Vec<_> =
             settled.into_iter().map(|(at, attempt, used)| (self.holder(at, attempt), used)).collect();
         for ledger in self.project.iter().chain(&self.user) {
-            match ledger.settle(&settled) {
+            match ledger.settle_within(&settled, &self.paths.limits) {
                 Ok(overdrawn) => {
                     if let Some((pot, why)) = overdrawn.into_iter().next() {
                         let message = format!("{} is overdrawn: {why}", pot.title());
@@ -272,7 +278,9 @@ impl Clerk {
     fn open(&mut self) -> Result<(), Error> {
         for (ledger, path) in [(&mut self.project, &self.paths.project), (&mut self.user, &self.paths.user)] {
             if let (None, Some(path)) = (&ledger, path) {
-                *ledger = Some(Ledger::open(path)?);
+                let opened = Ledger::open(path)?;
+                opened.settle_lost()?;
+                *ledger = Some(opened);
             }
         }
         Ok(())
@@ -284,7 +292,8 @@ impl Clerk {
             true => vec![Pot::Project],
             false => key.into_iter().chain([Pot::Day, Pot::Month]).collect(),
         };
-        Claim { holder: self.holder(ask.at, ask.attempt), most: ask.estimate.usage.clone(), pots }
+        let limits = self.paths.limits.clone();
+        Claim { holder: self.holder(ask.at, ask.attempt), most: ask.estimate.usage.clone(), pots, limits }
     }
 
     fn holder(&self, at: At, attempt: u32) -> Holder {

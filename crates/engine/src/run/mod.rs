@@ -16,5 +16,5 @@ mod runtime;
 pub(crate) use clock::{now_ms, random};
 pub use command::Command;
 pub use handle::{Finished, Run};
-pub use options::{Observer, RunOptions};
+pub use options::{Limits, Observer, RunOptions};
 pub use runtime::{Runtime, RuntimeBuilder};

@@ -3,12 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use windlass_model::{PlanId, Record, RunId, RunState, Verdict, projection::RunMeta};
+use windlass_model::{Budget, PlanId, Record, RunId, RunState, Verdict, projection::RunMeta};
+use windlass_store::Pot;
 
 use crate::action::Mode;
 use crate::run::Command;
 use crate::secret::Secrets;
 use crate::{CleanupStack, Invoker, Watch};
+
+/// What may be spent, beside what documents and the ledgers of shared budgets say: all of it holds.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// By each run.
+    pub run: Option<Budget>,
+    /// By what runs share.
+    pub shared: Vec<(Pot, Budget)>,
+}
 
 /// How a run is started or resumed.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use windlass_expr::{Local, Lookup, OnUrl, Value};
 use windlass_model::{
-    At, BlobId, Code, Failure, Plan, RunId, RunState, RunStatus, Scope, projection::RunMeta,
+    At, BlobId, Code, Failure, Plan, RunId, RunState, RunStatus, Scope, Usage, projection::RunMeta,
 };
 use windlass_store::{Lease, NewRun, Store};
 
@@ -19,7 +19,7 @@ use super::clock::{now_ms, random};
 use super::driver::Driver;
 use super::executor::Surroundings;
 use super::handle::Run;
-use super::options::RunOptions;
+use super::options::{Limits, RunOptions};
 use super::publisher::Publisher;
 use crate::action::{Action, Actions, Blobs, Mode};
 use crate::backend::{Backend, Backends, Compiled};
@@ -46,6 +46,7 @@ struct Inner {
     cleanups: CleanupHandlers,
     parallelism: usize,
     user_state: Option<PathBuf>,
+    limits: Limits,
     url: Option<Fetch>,
 }
 
@@ -60,6 +61,7 @@ pub struct RuntimeBuilder {
     cleanups: Vec<Arc<dyn CleanupHandler>>,
     parallelism: Option<usize>,
     user_state: Option<PathBuf>,
+    limits: Limits,
     url: Option<OnUrl>,
 }
 
@@ -103,6 +105,13 @@ impl RuntimeBuilder {
     #[must_use]
     pub fn cleanup_handler(mut self, handler: Arc<dyn CleanupHandler>) -> Self {
         self.cleanups.push(handler);
+        self
+    }
+
+    /// What may be spent, beside what documents and ledgers say: all of it holds.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -155,6 +164,7 @@ impl RuntimeBuilder {
             cleanups,
             parallelism: self.parallelism.unwrap_or(4 * cores),
             user_state: self.user_state,
+            limits: self.limits,
             url: self.url.map(Fetch),
         })))
     }
@@ -200,7 +210,7 @@ impl Runtime {
 
     /// The same, with another store.
     pub(crate) fn over(&self, store: Store) -> Self {
-        let Inner { actions, words, backends, cleanups, parallelism, user_state, url, .. } = &*self.0;
+        let Inner { actions, words, backends, cleanups, parallelism, user_state, limits, url, .. } = &*self.0;
         Self(Arc::new(Inner {
             store,
             actions: actions.clone(),
@@ -209,6 +219,7 @@ impl Runtime {
             cleanups: cleanups.clone(),
             parallelism: *parallelism,
             user_state: user_state.clone(),
+            limits: limits.clone(),
             url: url.clone(),
         }))
     }
@@ -287,6 +298,14 @@ impl Runtime {
         self.go_on(stored, state, lease, true, options)
     }
 
+    /// Settles what a run holds back on the shared budgets and nobody drives: by what the journal says of it,
+    /// otherwise at the bound. Gives what that was, for each attempt. The run can be resumed all the same.
+    pub fn release(&self, id: &RunId) -> Result<Vec<Usage>, Error> {
+        let _lease = self.store().lease(id)?;
+        self.store().run(id)?.row.check_own()?;
+        self.ledgers().reconcile(self.store(), id)
+    }
+
     fn go_on(
         &self,
         stored: windlass_store::StoredRun,
@@ -345,7 +364,7 @@ impl Runtime {
     }
 
     fn ledgers(&self) -> Ledgers {
-        Ledgers::of(self.store(), self.0.user_state.as_deref())
+        Ledgers::of(self.store(), self.0.user_state.as_deref(), &self.0.limits.shared)
     }
 
     fn check_actions(&self, plan: &Plan) -> Result<(), Error> {
@@ -425,6 +444,7 @@ impl Runtime {
             pid: std::process::id(),
             values: values.clone(),
             undo,
+            limit: self.0.limits.run.clone(),
             shared_budgets: !mode.check && !self.ledgers().is_empty(),
         };
         let cleanup = options.cleanup.take().unwrap_or_else(|| self.cleanup_stack());

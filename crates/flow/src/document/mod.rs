@@ -24,7 +24,7 @@ use windlass_model::{Become, BlobId, Location, OnDoubt, Policy, Retry, SecretRef
 use windlass_yaml::Node;
 
 pub(crate) use condition::Condition;
-pub(crate) use policy::millis;
+pub(crate) use policy::{limit, millis};
 pub(crate) use read::read;
 pub(crate) use rollout::{Rollout, Where};
 pub(crate) use vars::is_name;

@@ -85,7 +85,11 @@ pub(super) fn retry(reader: &Reader, map: &mut Map<'_, '_>, on: RetryOn) -> Opti
 }
 
 fn budget(reader: &Reader, map: &mut Map<'_, '_>) -> Option<Budget> {
-    let mut map = map.map("budget")?;
+    map.map("budget").map(|map| limit(reader, map))
+}
+
+/// A limit of money and tokens: `amount` with its `currency`, `tokens`, or both.
+pub(crate) fn limit(reader: &Reader, mut map: Map<'_, '_>) -> Budget {
     let amount = map.money("amount");
     let currency = map.text("currency");
     let tokens = map.int_in("tokens", 0..).map(|n| n.value as u64);
@@ -110,7 +114,7 @@ fn budget(reader: &Reader, map: &mut Map<'_, '_>) -> Option<Budget> {
     let cost = amount
         .zip(currency)
         .map(|(amount, currency)| Cost { amount: Money(amount.value), currency: currency.value });
-    Some(Budget { cost, tokens })
+    Budget { cost, tokens }
 }
 
 /// A duration in milliseconds, as plans have it.

@@ -105,11 +105,22 @@ impl Client {
 
     /// Asks, in its turn, and again where that may help. Ends soon after `patience`, also while it waits.
     pub fn ask(&self, request: &Request, tell: &mut dyn FnMut(Progress<'_>), patience: &Patience) -> Asked {
+        self.ask_about(estimate::prompt(request), request, tell, patience)
+    }
+
+    /// The same, where it is known better how many tokens the prompt has: the limits of rate count by that.
+    pub fn ask_about(
+        &self,
+        prompt: u64,
+        request: &Request,
+        tell: &mut dyn FnMut(Progress<'_>),
+        patience: &Patience,
+    ) -> Asked {
         let patience = match self.retry.deadline {
             Some(limit) => patience.until(Instant::now() + limit),
             None => patience.clone(),
         };
-        let expected = estimate::prompt(request).saturating_add(u64::from(request.max_output_tokens));
+        let expected = prompt.saturating_add(u64::from(request.max_output_tokens));
         let mut attempts = Vec::new();
         let reply = self.attempts(request, expected, tell, &patience, &mut attempts);
         Asked { reply, attempts }

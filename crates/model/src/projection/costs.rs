@@ -37,6 +37,9 @@ pub struct TaskCosts {
     pub task: String,
     /// All of it, all rounds and attempts together.
     pub usage: Usage,
+    /// By round, where its stage was repeated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<Usage>,
     /// By step.
     pub steps: Vec<StepCosts>,
 }
@@ -76,18 +79,34 @@ pub fn costs(state: &RunState) -> Costs {
             stage: stage.map(|stage| plan.stages[stage as usize].name.to_string()),
             ..StageCosts::default()
         };
-        tasks.values().for_each(|task| whole.usage.add(&task.usage));
-        whole.tasks = tasks.into_values().collect();
+        for (index, mut task) in tasks {
+            whole.usage.add(&task.usage);
+            task.rounds = rounds(state, index);
+            whole.tasks.push(task);
+        }
         costs.stages.push(whole);
     }
     costs
 }
 
-/// The model that an execution's result names, or that of the round before.
+/// What a task used in each of its rounds; nothing where there is only one.
+fn rounds(state: &RunState, task: u32) -> Vec<Usage> {
+    let past = state.past.range((task, 0)..=(task, u32::MAX)).map(|(_, round)| round.used.clone());
+    let mut sums: Vec<Usage> = past.collect();
+    if sums.is_empty() {
+        return sums;
+    }
+    sums.push(state.used_by(task));
+    let before = std::iter::once(Usage::default()).chain(sums.clone());
+    sums.iter().zip(before).map(|(sum, before)| sum.minus(&before)).collect()
+}
+
+/// The model that an execution's result names, or its notes where it has none, or that of the round before.
 fn model(state: &RunState, at: At) -> Option<String> {
     let named = |result: &Value| result.get("model").and_then(Value::as_str).map(str::to_owned);
     let now = state.step(at).and_then(|run| run.detail.as_ref()).and_then(|detail| named(&detail.result));
-    now.or_else(|| {
+    let noted = || state.notes(at).iter().rev().find_map(|note| named(&note.data));
+    now.or_else(noted).or_else(|| {
         let count = state.plan().tasks[at.task as usize].steps.len();
         let nth = at.host as usize * count + at.step as usize;
         let mut past = state.past.range((at.task, 0)..=(at.task, u32::MAX)).rev();

@@ -74,11 +74,7 @@ pub fn attempts(state: &RunState, task: u32) -> u32 {
 
 /// What the steps of a task used, all their attempts together.
 pub fn usage(state: &RunState, task: u32) -> Usage {
-    let mut sum = Usage::default();
-    let first = At { task, step: 0, host: 0, item: None };
-    let mine = state.spent.range(first..).take_while(|(at, _)| at.task == task);
-    mine.for_each(|(_, used)| sum.add(used));
-    sum
+    state.used_by(task)
 }
 
 /// Where an execution of a step stands, as artifacts say it.

@@ -1,14 +1,14 @@
 //! The ledger's database: each change is one transaction, durable when the call returns.
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use windlass_model::{At, Budget, Cost, Money, RunId, Tokens, Usage};
+use windlass_model::{Budget, Cost, Money, Tokens, Usage};
 
+use super::holds::{held, is_driven, place};
 use super::{Account, Claim, Holder, Pot, Refusal, Sum};
 use crate::sqlite::schema::{self, Format};
 use crate::sqlite::{self, Fault};
@@ -125,6 +125,15 @@ impl Ledger {
     /// Puts what attempts used in the place of what they held back. One that holds nothing is left out, so
     /// that to settle twice is to settle once. Gives the budgets that are overdrawn by it.
     pub fn settle(&self, settled: &[(Holder, Usage)]) -> Result<Vec<(Pot, String)>> {
+        self.settle_within(settled, &[])
+    }
+
+    /// The same, where these limits hold beside those that are set.
+    pub fn settle_within(
+        &self,
+        settled: &[(Holder, Usage)],
+        limits: &[(Pot, Budget)],
+    ) -> Result<Vec<(Pot, String)>> {
         self.change(|db| {
             let mut touched = BTreeSet::new();
             for (holder, used) in settled {
@@ -132,25 +141,12 @@ impl Ledger {
             }
             let mut overdrawn = Vec::new();
             for (pot, period) in touched {
-                if let Some(why) = overdraft(db, &pot, &period)?
-                    && let Ok(pot) = pot.parse()
-                {
+                let Ok(pot) = pot.parse() else { continue };
+                if let Some(why) = overdraft(db, &pot, &period, limits)? {
                     overdrawn.push((pot, why));
                 }
             }
             Ok(overdrawn)
-        })
-    }
-
-    /// What attempts of a run hold back, as far as nobody said what they used.
-    pub fn held_by(&self, lease: &Path, run: &RunId) -> Result<Vec<(Holder, Usage)>> {
-        self.read(|db| {
-            let mut find = db.prepare_cached(
-                "SELECT lease, run, place, attempt, tokens, amount, currency FROM hold
-                 WHERE lease = ?1 AND run = ?2 ORDER BY key",
-            )?;
-            let rows = find.query_map(params![lease.as_os_str().as_bytes(), run.as_str()], holder)?;
-            Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
         })
     }
 
@@ -174,14 +170,14 @@ impl Ledger {
         self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T> {
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T> {
         let mut db = self.lock();
         // One snapshot for all that is read.
         let work = || read(&*db.transaction()?);
         work().map_err(|fault| fault.at(&self.path))
     }
 
-    fn change<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T> {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T> {
         let mut db = self.lock();
         let work = || {
             let open = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -194,18 +190,24 @@ impl Ledger {
 }
 
 fn reserve(db: &Transaction<'_>, claim: &Claim, now_ms: u64) -> Result<Option<Refusal>, Fault> {
+    if !claim.most.others.is_empty() {
+        let pot = claim.pots.first().cloned().unwrap_or(Pot::Project);
+        return Ok(Some(Refusal { pot, why: "the step costs money in more than one currency".into() }));
+    }
     let Holder { lease, run, at, attempt } = &claim.holder;
     let (lease, place) = (lease.as_os_str().as_bytes(), place(*at));
     db.prepare_cached("DELETE FROM hold WHERE lease = ?1 AND run = ?2 AND place = ?3 AND attempt = ?4")?
         .execute(params![lease, run.as_str(), place, attempt])?;
     for pot in &claim.pots {
-        if let Some(limit) = limit(db, &pot.to_string())? {
-            let (mut all, held) =
-                (spent(db, pot, &pot.period(now_ms))?.0, held(db, pot, &pot.period(now_ms))?);
-            held.iter().for_each(|(_, usage)| all.add(usage));
-            if let Some(why) = limit.refuses(&all.seen_by(&limit), &claim.most) {
-                return Ok(Some(Refusal { pot: pot.clone(), why }));
-            }
+        let limits = limits(db, pot, &claim.limits)?;
+        if limits.is_empty() {
+            continue;
+        }
+        let (mut all, held) = (spent(db, pot, &pot.period(now_ms))?.0, held(db, pot, &pot.period(now_ms))?);
+        held.iter().for_each(|(_, usage)| all.add(usage));
+        let refusal = limits.iter().find_map(|limit| limit.refuses(&all.seen_by(limit), &claim.most));
+        if let Some(why) = refusal {
+            return Ok(Some(Refusal { pot: pot.clone(), why }));
         }
     }
     let most = &claim.most;
@@ -231,7 +233,11 @@ fn reserve(db: &Transaction<'_>, claim: &Claim, now_ms: u64) -> Result<Option<Re
 }
 
 /// Settles one hold; gives the budgets, with their periods, that it was on.
-fn settle(db: &Transaction<'_>, holder: &Holder, used: &Usage) -> Result<Vec<(String, String)>, Fault> {
+pub(super) fn settle(
+    db: &Transaction<'_>,
+    holder: &Holder,
+    used: &Usage,
+) -> Result<Vec<(String, String)>, Fault> {
     let Holder { lease, run, at, attempt } = holder;
     let mut find = db.prepare_cached(
         "SELECT key FROM hold WHERE lease = ?1 AND run = ?2 AND place = ?3 AND attempt = ?4",
@@ -242,10 +248,23 @@ fn settle(db: &Transaction<'_>, holder: &Holder, used: &Usage) -> Result<Vec<(St
     let claims = claims.query_map([key], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let claims = claims.collect::<rusqlite::Result<Vec<(String, String)>>>()?;
     for (pot, period) in claims.iter().filter(|_| !used.is_zero()) {
-        add(db, pot, period, used)?;
+        for part in by_currency(used) {
+            add(db, pot, period, &part)?;
+        }
     }
     db.prepare_cached("DELETE FROM hold WHERE key = ?1")?.execute([key])?;
     Ok(claims)
+}
+
+/// What was used, in parts of one currency each; the tokens are in the first.
+fn by_currency(used: &Usage) -> impl Iterator<Item = Usage> {
+    let first = Usage { others: Default::default(), ..used.clone() };
+    let others = used.others.iter().map(|(currency, amount)| Usage {
+        cost: Cost { amount: *amount, currency: currency.clone() },
+        bound: used.bound,
+        ..Usage::default()
+    });
+    std::iter::once(first).chain(others)
 }
 
 fn add(db: &Transaction<'_>, pot: &str, period: &str, used: &Usage) -> Result<(), Fault> {
@@ -305,26 +324,25 @@ fn spent(db: &Connection, pot: &Pot, period: &str) -> Result<(Sum, Sum), Fault> 
     Ok((all, bound))
 }
 
-/// What is held back of a budget, each with the lease of its driver.
-fn held(db: &Connection, pot: &Pot, period: &str) -> Result<Vec<(PathBuf, Usage)>, Fault> {
-    let mut find = db.prepare_cached(
-        "SELECT tokens, amount, currency, lease FROM hold JOIN claim ON claim.hold = hold.key
-         WHERE pot = ?1 AND period = ?2",
-    )?;
-    let rows = find.query_map(params![pot.to_string(), period], |row| Ok((path(row, 3)?, usage(row, 0)?)))?;
-    Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
+/// Why a budget is overdrawn, if it is: by what was used alone.
+fn overdraft(
+    db: &Connection,
+    pot: &Pot,
+    period: &str,
+    said: &[(Pot, Budget)],
+) -> Result<Option<String>, Fault> {
+    let limits = limits(db, pot, said)?;
+    if limits.is_empty() {
+        return Ok(None);
+    }
+    let used = spent(db, pot, period)?.0;
+    Ok(limits.iter().find_map(|limit| limit.overdrawn(&used.seen_by(limit))))
 }
 
-/// Why a budget is overdrawn, if it is: by what was used alone.
-fn overdraft(db: &Connection, pot: &str, period: &str) -> Result<Option<String>, Fault> {
-    let (Some(limit), Ok(name)) = (limit(db, pot)?, pot.parse::<Pot>()) else { return Ok(None) };
-    let used = spent(db, &name, period)?.0.seen_by(&limit);
-    let tokens = limit.tokens.filter(|most| used.tokens > *most);
-    let tokens = tokens.map(|most| format!("{} of {most} tokens were used", used.tokens));
-    let money = limit.cost.as_ref().filter(|most| used.cost.amount > most.amount);
-    let money =
-        money.map(|most| format!("{} of {} {} were used", used.cost.amount, most.amount, most.currency));
-    Ok(money.or(tokens))
+/// All limits of a budget: the one that is set, and those that were said elsewhere.
+fn limits(db: &Connection, pot: &Pot, said: &[(Pot, Budget)]) -> Result<Vec<Budget>, Fault> {
+    let said = said.iter().filter(|(of, _)| of == pot).map(|(_, limit)| limit.clone());
+    Ok(limit(db, &pot.to_string())?.into_iter().chain(said).collect())
 }
 
 fn account(db: &Connection, pot: Pot, now_ms: u64) -> Result<Account, Fault> {
@@ -332,19 +350,14 @@ fn account(db: &Connection, pot: Pot, now_ms: u64) -> Result<Account, Fault> {
     let (used, bound) = spent(db, &pot, &period)?;
     let (mut reserved, mut orphaned) = (Sum::default(), Sum::default());
     for (lease, usage) in held(db, &pot, &period)? {
-        if is_held(&lease) { reserved.add(&usage) } else { orphaned.add(&usage) }
+        if is_driven(&lease) { reserved.add(&usage) } else { orphaned.add(&usage) }
     }
     let limit = limit(db, &pot.to_string())?;
     let renews_at = pot.renews_at(now_ms);
     Ok(Account { limit, used, bound, reserved, orphaned, renews_at, pot })
 }
 
-/// Whether the driver lives that holds this lease.
-fn is_held(lease: &Path) -> bool {
-    File::open(lease).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
-}
-
-fn usage(row: &Row<'_>, first: usize) -> rusqlite::Result<Usage> {
+pub(super) fn usage(row: &Row<'_>, first: usize) -> rusqlite::Result<Usage> {
     let cost = Cost { amount: Money(row.get(first + 1)?), currency: row.get(first + 2)? };
     Ok(Usage { tokens: count(row.get(first)?), cost, ..Usage::default() })
 }
@@ -355,34 +368,6 @@ fn used_of(row: &Row<'_>) -> rusqlite::Result<Usage> {
     let kinds =
         Tokens { input: number(3)?, output: number(4)?, cache_read: number(5)?, cache_write: number(6)? };
     Ok(Usage { kinds, ..usage(row, 0)? })
-}
-
-fn path(row: &Row<'_>, at: usize) -> rusqlite::Result<PathBuf> {
-    Ok(std::ffi::OsString::from_vec(row.get(at)?).into())
-}
-
-/// A hold with what it holds; none where a later version named it in another way.
-fn holder(row: &Row<'_>) -> rusqlite::Result<Option<(Holder, Usage)>> {
-    let (run, at) = (row.get::<_, String>(1)?, row.get::<_, String>(2)?);
-    let (Ok(run), Some(at)) = (RunId::new(run), read_place(&at)) else { return Ok(None) };
-    Ok(Some((Holder { lease: path(row, 0)?, run, at, attempt: row.get(3)? }, usage(row, 4)?)))
-}
-
-/// The name of an execution of a step in its run.
-fn place(at: At) -> String {
-    let item = at.item.map_or_else(String::new, |item| format!(".{item}"));
-    format!("{}.{}.{}{item}", at.task, at.step, at.host)
-}
-
-fn read_place(text: &str) -> Option<At> {
-    let mut numbers = text.split('.').map(|part| part.parse::<u32>().ok());
-    let mut next = || numbers.next();
-    let (task, step, host) = (next()??, next()??, next()??);
-    let item = match next() {
-        None => None,
-        Some(item) => Some(item?),
-    };
-    Some(At { task, step, host, item })
 }
 
 fn whole(count: u64) -> i64 {

@@ -3,10 +3,11 @@
 //! A [`Ledger`] is one small database. What a step may cost at most is held back in it before the step begins,
 //! under the step's own name, so that doing so twice is doing it once; what it did cost takes the hold's place.
 //! Of a hold whose driver is gone nobody knows what came of it: it counts in full, and is shown as orphaned, until
-//! a resume of its run tells.
+//! a resume of its run tells, or a person releases it. Where the run is gone too it is settled at its bound.
 
 mod book;
 mod calendar;
+mod holds;
 mod pot;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,24 @@ pub struct Claim {
     pub most: Usage,
     /// At whose expense.
     pub pots: Vec<Pot>,
+    /// Limits that hold for it beside those that are set in the ledger.
+    pub limits: Vec<(Pot, Budget)>,
+}
+
+/// What one run holds back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The run.
+    pub run: RunId,
+    /// The file that its driver locks.
+    pub lease: PathBuf,
+    /// Whether somebody drives it. Otherwise nobody knows what the attempts used: a resume tells, or they count in
+    /// full.
+    pub driven: bool,
+    /// How many attempts.
+    pub steps: usize,
+    /// The most that they can use.
+    pub most: Sum,
 }
 
 /// Why something cannot be held back.
@@ -83,9 +102,9 @@ impl Sum {
     pub(crate) fn add(&mut self, usage: &Usage) {
         self.tokens = self.tokens.saturating_add(usage.tokens);
         self.kinds.add(&usage.kinds);
-        if usage.cost.amount != Money::ZERO {
-            let cost = self.costs.entry(usage.cost.currency.clone()).or_default();
-            *cost = cost.plus(usage.cost.amount);
+        for (currency, amount) in usage.money() {
+            let cost = self.costs.entry(currency.to_owned()).or_default();
+            *cost = cost.plus(amount);
         }
     }
 
@@ -120,6 +139,19 @@ pub struct Account {
 }
 
 impl Account {
+    /// A budget of which nothing was used.
+    pub fn unused(pot: Pot, now_ms: u64) -> Self {
+        Self {
+            renews_at: pot.renews_at(now_ms),
+            pot,
+            limit: None,
+            used: Sum::default(),
+            bound: Sum::default(),
+            reserved: Sum::default(),
+            orphaned: Sum::default(),
+        }
+    }
+
     /// What is left of the limit's money and tokens; less than nothing is nothing.
     pub fn left(&self) -> Option<Budget> {
         let limit = self.limit.as_ref()?;

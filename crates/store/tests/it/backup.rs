@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use windlass_store::{Error, Filter, Retention, Store};
+use windlass_model::Budget;
+use windlass_store::{Error, Filter, LEDGER_FILE, Ledger, Pot, Retention, Store};
 
 use crate::support::{completed, new_run, records, run_id, started, step_events};
 
@@ -19,6 +20,11 @@ fn a_copy_is_a_state_folder_like_the_first() {
     let store = Store::open(&state).expect("opens");
     completed(&*store, "a", 1);
     completed(&*store, "b", 2);
+    let five = Budget { tokens: Some(5), cost: None };
+    Ledger::open(&state.join(LEDGER_FILE))
+        .expect("opens")
+        .set_limit(&Pot::Project, Some(&five))
+        .expect("set");
     let output = store.keep_output(&run_id("a"), b"what it said").expect("kept").expect("there is room");
     store.blobs().put(b"nobody needs it").expect("kept");
     let told = store.backup(&to).expect("copied");
@@ -28,6 +34,8 @@ fn a_copy_is_a_state_folder_like_the_first() {
     let copy = Store::open(&to).expect("opens");
     assert_eq!(ids(&copy), ["b", "a"]);
     assert_eq!(copy.scan(&run_id("a"), 1).expect("scans"), store.scan(&run_id("a"), 1).expect("scans"));
+    let ledger = Ledger::existing(&to.join(LEDGER_FILE)).expect("opens").expect("it is copied");
+    assert_eq!(ledger.accounts(0).expect("reads")[0].limit, Some(five));
     assert_eq!(&*copy.blobs().get(&output).expect("copied"), b"what it said");
     assert!(copy.check().expect("checked").is_clean());
     assert!(matches!(store.backup(&to), Err(Error::BackupTaken { .. })), "nothing is written over");

@@ -49,6 +49,7 @@ fn arb_usage() -> impl Strategy<Value = Usage> {
             cost: Cost { amount: Money(amount), currency },
             bound: tokens % 2 == 0,
             kinds: Tokens { input: tokens / 2, output: tokens / 3, cache_read: tokens % 5, cache_write: 0 },
+            others: [("EUR".to_owned(), Money(amount / 2))].into_iter().filter(|_| tokens % 3 == 0).collect(),
         },
     )
 }

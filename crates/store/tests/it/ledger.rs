@@ -28,7 +28,7 @@ fn holder(run: &str, task: u32, attempt: u32) -> Holder {
 }
 
 fn claim(holder: &Holder, nanos: i64, pots: &[Pot]) -> Claim {
-    Claim { holder: holder.clone(), most: used(nanos), pots: pots.to_vec() }
+    Claim { holder: holder.clone(), most: used(nanos), pots: pots.to_vec(), limits: Vec::new() }
 }
 
 fn account(ledger: &Ledger, pot: &Pot, now: u64) -> Account {
@@ -138,6 +138,63 @@ fn a_hold_is_orphaned_when_its_driver_is_gone_and_its_run_can_settle_it() {
     assert_eq!(ledger.held_by(&path, &RunId::new("r2").unwrap()).unwrap(), []);
     ledger.settle(&[(one, used(20))]).unwrap();
     assert_eq!((shown(), dollars(&account(&ledger, &Pot::Day, NOON).used)), ((0, 0), 20));
+}
+
+#[test]
+fn what_a_run_holds_back_that_is_gone_is_settled_at_its_bound() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("state")).unwrap();
+    let run = RunId::new("r1").unwrap();
+    let lease = store.lease(&run).unwrap();
+    let path = store.run_folder(&run).unwrap().join("lease");
+    let ledger = Ledger::open(&folder.path().join("budgets.db")).unwrap();
+    for task in 0..2 {
+        let one = Holder { lease: path.clone(), run: run.clone(), ..holder("r1", task, 1) };
+        ledger.reserve(&[claim(&one, 30, &[Pot::Day])], false, NOON).unwrap();
+    }
+    let stands = || {
+        let all = ledger.holdings().unwrap();
+        all.iter().map(|of| (of.run.to_string(), of.driven, of.steps, dollars(&of.most))).collect::<Vec<_>>()
+    };
+    assert_eq!(stands(), [("r1".to_owned(), true, 2, 60)]);
+    drop(lease);
+    assert_eq!(ledger.settle_lost().unwrap(), 0, "it can be resumed");
+    assert_eq!(stands(), [("r1".to_owned(), false, 2, 60)]);
+    std::fs::remove_dir_all(folder.path().join("state")).unwrap();
+    assert_eq!(ledger.settle_lost().unwrap(), 2);
+    let day = account(&ledger, &Pot::Day, NOON);
+    assert_eq!((dollars(&day.used), dollars(&day.bound), stands().len()), (60, 60, 0));
+}
+
+#[test]
+fn limits_that_a_claim_brings_hold_beside_those_that_are_set() {
+    let (_folder, path) = scratch();
+    let ledger = Ledger::open(&path).unwrap();
+    let ask = |most, own: i64| {
+        let limits = vec![(Pot::Day, limit(own))];
+        let claim = Claim { limits, ..claim(&holder("r", 1, 1), most, &[Pot::Project, Pot::Day]) };
+        ledger.reserve(&[claim], false, NOON).unwrap()[0].as_ref().map(|refusal| refusal.pot.clone())
+    };
+    assert_eq!((ask(50, 50), ask(51, 50)), (None, Some(Pot::Day)));
+    ledger.set_limit(&Pot::Day, Some(&limit(40))).unwrap();
+    assert_eq!((ask(40, 50), ask(41, 50), ask(31, 30)), (None, Some(Pot::Day), Some(Pot::Day)));
+}
+
+#[test]
+fn currencies_are_counted_each_by_itself() {
+    let (_folder, path) = scratch();
+    let ledger = Ledger::open(&path).unwrap();
+    ledger.set_limit(&Pot::Project, Some(&limit(100))).unwrap();
+    let one = holder("r", 1, 1);
+    ledger.reserve(&[claim(&one, 90, &[Pot::Project])], false, NOON).unwrap();
+    let mut both = used(50);
+    both.add(&Usage { cost: Cost { amount: Money(70), currency: "EUR".into() }, ..Usage::default() });
+    assert_eq!(ledger.settle(&[(one.clone(), both.clone())]).unwrap(), [], "70 euros are no dollars");
+    let project = account(&ledger, &Pot::Project, NOON);
+    assert_eq!((dollars(&project.used), project.used.costs["EUR"]), (50, Money(70)));
+    let mixed = Claim { most: both, ..claim(&one, 0, &[Pot::Project]) };
+    let refused = ledger.reserve(&[mixed], false, NOON).unwrap();
+    assert!(refused[0].as_ref().is_some_and(|refusal| refusal.why.contains("more than one currency")));
 }
 
 #[test]

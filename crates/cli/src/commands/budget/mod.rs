@@ -1,5 +1,6 @@
 //! `windlass budget`: what the project, a key, a day and a month may spend, and what they spent.
 
+mod release;
 mod set;
 mod show;
 
@@ -12,8 +13,9 @@ use crate::exit::Exit;
 /// Shows and sets what may be spent
 ///
 /// A run has its own budget in its document. Beyond it, budgets can be set for the project in whose folder the command
-/// is given, and, for all projects of a user, for a named key of a provider, for each day and for each month. What a
-/// step may cost at most is held back on all of them before it starts, and a step that does not fit one is refused.
+/// is given, and, for all projects of a user, for a named key of a provider, for each day and for each month; `budgets`
+/// of `windlass.yaml` says the same for a project and whoever works on it, and where both say something both hold. What
+/// a step may cost at most is held back on all of them before it starts, and a step that does not fit one is refused.
 /// Days and months are those of UTC.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -38,6 +40,7 @@ pub(crate) struct Args {
 enum Command {
     Show(show::Args),
     Set(set::Args),
+    Release(release::Args),
 }
 
 impl Args {
@@ -45,6 +48,7 @@ impl Args {
         match self.command {
             Command::Show(args) => args.run(app),
             Command::Set(args) => args.run(app),
+            Command::Release(args) => args.run(app),
         }
     }
 }

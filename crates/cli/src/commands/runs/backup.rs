@@ -10,7 +10,8 @@ use crate::exit::Exit;
 
 /// Copies all runs into a new folder, while others go on
 ///
-/// The copy is what was durable at one moment: every run with its plan, events and kept outputs. It is a state
+/// The copy is what was durable at one moment: every run with its plan, events and kept outputs, and what the project's
+/// budget may spend and has spent (those of keys, days and months belong to the user, and are not in it). It is a state
 /// folder itself: to restore it, move it to where `windlass doctor` says that the state lies.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\

@@ -9,8 +9,22 @@ use serde_json::{Value, json};
 /// What came in: the head of a request, and its body.
 pub(super) type Heard = Arc<Mutex<Vec<(String, Value)>>>;
 
+/// What becomes of a request that is not answered.
+#[derive(Clone, Copy)]
+pub(super) enum Broken {
+    /// It is refused: there were too many.
+    Limited,
+    /// The answer breaks off in its middle.
+    Cut,
+}
+
 /// A server that answers every request with a text, in pieces. It ends with the test's process.
 pub(super) fn serve(text: &'static str) -> (String, Heard) {
+    serve_after(&[], text)
+}
+
+/// The same, once its first requests met these faults.
+pub(super) fn serve_after(faults: &'static [Broken], text: &'static str) -> (String, Heard) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
     let heard = Heard::default();
@@ -18,7 +32,7 @@ pub(super) fn serve(text: &'static str) -> (String, Heard) {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let heard = kept.clone();
-            std::thread::spawn(move || answer(stream, text, &heard));
+            std::thread::spawn(move || answer(stream, faults, text, &heard));
         }
     });
     (format!("http://{address}/v1"), heard)
@@ -30,10 +44,22 @@ pub(super) fn heads(heard: &Heard) -> Vec<String> {
     heard.iter().map(|(head, _)| head.clone()).collect()
 }
 
-fn answer(mut stream: TcpStream, text: &str, heard: &Heard) {
+fn answer(mut stream: TcpStream, faults: &[Broken], text: &str, heard: &Heard) {
     while let Some((head, body)) = read(&mut stream) {
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        heard.lock().unwrap_or_else(PoisonError::into_inner).push((head, body));
+        let number = {
+            let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.push((head, body));
+            heard.len() - 1
+        };
+        let fault = faults.get(number).copied();
+        if let Some(Broken::Limited) = fault {
+            let refusal = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 2\r\n\r\n{}";
+            if stream.write_all(refusal.as_bytes()).is_err() {
+                return;
+            }
+            continue;
+        }
         let (first, second) = text.split_at(text.len() / 2);
         let delta = |text: &str| json!({"id": "r1", "model": "tiny-1", "choices": [{"index": 0, "delta": {"content": text}}]});
         let end = json!({"id": "r1", "model": "tiny-1", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
@@ -44,7 +70,9 @@ fn answer(mut stream: TcpStream, text: &str, heard: &Heard) {
             "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: {}\r\n\r\n",
             content.len()
         );
-        if stream.write_all((head + &content).as_bytes()).is_err() {
+        let whole = head + &content;
+        let told = if fault.is_some() { whole.len() / 2 } else { whole.len() };
+        if stream.write_all(&whole.as_bytes()[..told]).is_err() || fault.is_some() {
             return;
         }
     }

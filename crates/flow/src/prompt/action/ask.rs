@@ -10,7 +10,12 @@ use windlass_model::{Code, Failure};
 use super::client::{self, Asking};
 
 /// Asks, and shows the answer line by line while it comes, where it is `shown`.
-pub(super) async fn ask(client: &Client, request: &Request, step: &StepContext, shown: bool) -> Asking {
+pub(super) async fn ask(
+    client: &Client,
+    (request, prompt): (&Request, u64),
+    step: &StepContext,
+    shown: bool,
+) -> Asking {
     let (client, request) = (client.clone(), request.clone());
     let (patience, mut lines) = (patience(step), Lines::new(step));
     let work = tokio::task::spawn_blocking(move || {
@@ -19,7 +24,7 @@ pub(super) async fn ask(client: &Client, request: &Request, step: &StepContext, 
                 lines.hear(&progress);
             }
         };
-        let asking = client::ask(&client, &request, &mut hear, &patience);
+        let asking = client::ask(&client, (&request, prompt), &mut hear, &patience);
         lines.end();
         asking
     });

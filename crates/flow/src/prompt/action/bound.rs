@@ -1,7 +1,7 @@
 //! The most that a step can use, worked out before it begins.
 
 use windlass_engine::redact::Redactor;
-use windlass_llm::tokens::{Estimator, size};
+use windlass_llm::tokens::{Estimator, Size, size};
 use windlass_llm::{Request, Tokens};
 use windlass_model::{Code, Cost, Failure, Money, Usage};
 
@@ -38,7 +38,7 @@ pub(super) fn of(shared: &Shared, deed: &Deed, noted: &[Entry]) -> Result<Usage,
         tokens = tokens.saturating_add(input).saturating_add(output);
         cost = cost.plus(deed.model.bound(input, output));
     };
-    let mut first = prompt(&*estimator, deed, &asked.request)?;
+    let mut first = prompt(&*estimator, deed, &asked.request)?.bound;
     if let Some((read, room)) = summary {
         add(read, room);
         first += room;
@@ -59,8 +59,8 @@ pub(super) fn requests(deed: &Deed) -> u64 {
     u64::from(deed.max_rounds.max(1)) + u64::from(deed.schema_retries)
 }
 
-/// How many tokens a request's prompt has at most. One that the model cannot read with its reply is refused.
-pub(super) fn prompt(estimator: &dyn Estimator, deed: &Deed, request: &Request) -> Result<u64, Failure> {
+/// How many tokens a request's prompt has, likely and at most. One that the model cannot read with its reply is refused.
+pub(super) fn prompt(estimator: &dyn Estimator, deed: &Deed, request: &Request) -> Result<Size, Failure> {
     let size = size(estimator, request);
     let all = size.likely.saturating_add(u64::from(request.max_output_tokens));
     if all > deed.model.max_context {
@@ -72,7 +72,7 @@ pub(super) fn prompt(estimator: &dyn Estimator, deed: &Deed, request: &Request) 
             "send less: `context: { strategy: truncate, max_tokens: … }`, or ask a model with more room";
         return Err(Failure::new(Code::PromptTooLong, message).hint(hint).permanent());
     }
-    Ok(size.bound)
+    Ok(size)
 }
 
 /// An amount in the currency of the prices.

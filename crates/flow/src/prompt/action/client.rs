@@ -36,14 +36,14 @@ impl Asking {
     }
 }
 
-/// Asks, and again where that may help.
+/// Asks, and again where that may help. The limits of rate count the prompt as so many tokens.
 pub(super) fn ask(
     client: &Client,
-    request: &Request,
+    (request, prompt): (&Request, u64),
     tell: &mut dyn FnMut(Progress<'_>),
     patience: &Patience,
 ) -> Asking {
-    let asked = client.ask(request, tell, patience);
+    let asked = client.ask_about(prompt, request, tell, patience);
     let spent = asked.attempts.iter().filter_map(|attempt| match (attempt.unsure, attempt.usage) {
         (true, _) => Some(None),
         (false, usage) => usage.map(Some),

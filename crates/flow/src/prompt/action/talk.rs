@@ -180,11 +180,11 @@ impl Talk {
             return Ok(Heard { request: hash, reply, told: None });
         }
         let estimator = self.shared.estimators.of(&self.deed.model);
-        let input = bound::prompt(&*estimator, &self.deed, request)?;
-        let next = bound::most(&self.deed, input, request.max_output_tokens);
+        let size = bound::prompt(&*estimator, &self.deed, request)?;
+        let next = bound::most(&self.deed, size.bound, request.max_output_tokens);
         self.check_limit(next.cost.amount)?;
         self.rounds.asks(&hash, self.account.tell(), next).await?;
-        let asking = ask::ask(&self.client, request, &self.step, what.is_none()).await;
+        let asking = ask::ask(&self.client, (request, size.likely), &self.step, what.is_none()).await;
         let told = self.account.book((&self.shared, &self.deed, &self.redactor), request, &asking, what);
         let reply = asking.answered.map_err(|error| ask::failure(&self.deed.provider.name, &error))?;
         if !reply.estimated {
