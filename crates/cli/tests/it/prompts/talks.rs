@@ -44,7 +44,7 @@ const TASKS: &str = r#"tasks:
       - name: write
         parameters: { type: object, properties: { text: { type: string } }, required: [text] }
         command: { argv: [sh, -c, 'echo "$0" >> written', '{{ args.text }}'] }
-  - { id: after, needs: [talk], run: 'echo {{ tasks.talk.outputs.score }}' }
+  - { id: after, needs: [talk], run: 'echo {{ tasks.talk.output | quote }}' }
 "#;
 
 /// How many requests the talk has, and how many tools it calls.
@@ -144,7 +144,7 @@ fn a_resume_needs_no_more_than_what_is_left() {
 #[test]
 fn what_a_step_hides_is_in_no_note() {
     let tasks = TASKS.replace("    model: tiny\n", "    model: tiny\n    no_log: true\n");
-    let env = with(&tasks.replace("{{ tasks.talk.outputs.score }}", "x"));
+    let env = with(&tasks.replace("{{ tasks.talk.output | quote }}", "x"));
     env.call(["run", "w.yaml"]).fault(&Fault::KillAfter(7)).run().killed();
     env.run(["resume"]).success();
     for (path, content) in env.everything() {
