@@ -2,8 +2,10 @@
 
 mod engine;
 mod flame;
+mod llm;
 
 pub(crate) use engine::measure as engine;
+pub(crate) use llm::measure as llm;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,13 +19,6 @@ const NEEDS: &[needs::Need] = &[("python3", "python3"), ("ssh", "openssh-client"
 
 /// The other tools of a fleet bench. The versions are those that the results in the repository were made with.
 const PEERS: [&str; 3] = ["ansible-core==2.19.14", "mitogen==0.3.54", "pyinfra==3.10.0"];
-
-/// Measures what a request to a language model costs besides the HTTP call.
-pub(crate) fn llm(args: &[&str]) -> Chore {
-    go(cargo()
-        .args(["run", "--quiet", "--release", "--package", "windlass-llm", "--example", "bench-llm", "--"])
-        .args(args))
-}
 
 /// Compares with other tools over test hosts. The comparison is written in Python, as the peers are.
 pub(crate) fn fleet(args: &[&str]) -> Chore {
@@ -68,4 +63,15 @@ fn peers(target: &Path) -> Result<PathBuf, String> {
         }
     }
     Ok(folder)
+}
+
+/// The Python of a virtual environment with these packages, made where it is missing.
+fn venv(folder: &Path, packages: &[&str]) -> Result<PathBuf, String> {
+    let done = folder.join("complete");
+    if !done.exists() {
+        go(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+        go(Command::new(folder.join("bin/pip")).args(["install", "--quiet"]).args(packages))?;
+        std::fs::write(&done, "").map_err(|error| format!("{}: {error}", done.display()))?;
+    }
+    Ok(folder.join("bin/python"))
 }

@@ -46,7 +46,7 @@ Chores:
                     --chunk N,N    how many of them at once (default 10,100)
                     --runs N       how many rounds (default 3)
                     --no-save      write no results
-  bench llm       measure what a request to a language model costs besides the HTTP call
+  bench llm       measure what prompts cost, as requests and as steps of runs, beside LangGraph
                     --requests N   how many in each round (default 1000)
                     --no-save      write no results
   rig prepare     make the base of all test hosts where it is missing

@@ -5,6 +5,7 @@
 
 mod env;
 mod fault;
+pub mod goals;
 mod output;
 mod process;
 pub mod rig;
