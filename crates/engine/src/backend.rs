@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use windlass_model::{Become, BlobId, Plan, Source};
+use windlass_model::{Become, BlobId, Plan, SecretRef, Source};
 
 use crate::capability::Capability;
 use crate::cleanup::CleanupStack;
@@ -119,6 +119,13 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Checks what it stands on, beyond the text itself. Finds all problems at once, touches nothing.
     fn validate(&self, loaded: &Loaded, request: &Request) -> Result<(), Error>;
+
+    /// The secrets that a run of it needs, with where each comes from: what the environment and files do not have is
+    /// told before anything is touched.
+    fn secrets(&self, loaded: &Loaded) -> BTreeMap<String, SecretRef> {
+        let _ = loaded;
+        BTreeMap::new()
+    }
 
     /// Makes sessions and credentials ready, each with its cleanup.
     fn prepare(&self, loaded: &mut Loaded, request: &Request, cleanup: &CleanupStack) -> Result<(), Error> {

@@ -1,12 +1,12 @@
 //! The backend `workflow/dag`: how workflow documents take part in the lifecycle.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 use windlass_engine::{Backend, BackendKey, Capability, Compiled, Error, Loaded, Request, Words};
-use windlass_model::{Diagnostics, Source};
+use windlass_model::{Diagnostics, SecretRef, Source};
 use windlass_yaml::Limits;
 
 use crate::document::{self, Document};
@@ -134,6 +134,11 @@ impl Backend for Flow {
         // A second validation gives the same plan: whichever is kept will do.
         let _ = read.compiled.set(compiled);
         Ok(())
+    }
+
+    fn secrets(&self, loaded: &Loaded) -> BTreeMap<String, SecretRef> {
+        let compiled = own(loaded).ok().and_then(|read| read.compiled.get());
+        compiled.map(|compiled| compiled.plan.secrets.clone()).unwrap_or_default()
     }
 
     fn plan(&self, loaded: &Loaded, request: &Request) -> Result<Compiled, Error> {

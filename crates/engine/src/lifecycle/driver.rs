@@ -13,7 +13,7 @@ use crate::capability::{check_required, derive_required};
 use crate::cleanup::{CleanupReport, CleanupStack, TOTAL_TIMEOUT};
 use crate::{
     Backend, BackendKey, Compiled, Document, Error, Finished, Mode, Phase, Request, Run, RunOptions, Runtime,
-    Stop,
+    Secrets, Stop,
 };
 
 /// A request on its way through the phases; `P` is how far it has come.
@@ -242,7 +242,8 @@ impl Lifecycle<Loaded> {
 }
 
 impl Lifecycle<Resolved> {
-    /// Checks that the backend can do what is asked, then finds all problems of the document. Touches nothing.
+    /// Checks that the backend can do what is asked, then finds all problems of the document, and which of its
+    /// secrets are not there. Touches nothing.
     pub fn validate(self) -> Result<Lifecycle<Validated>, Error> {
         self.go(|Resolved { text, backend }, common| {
             let loaded = guarded(Phase::Validate, Some(&backend.key), || {
@@ -250,6 +251,9 @@ impl Lifecycle<Resolved> {
                 check_required(&backend.key, &backend.backend.capabilities(), &needed)?;
                 let loaded = backend.backend.load(&text.source, &text.root, &common.request)?;
                 backend.backend.validate(&loaded, &common.request)?;
+                if !common.request.dry_run {
+                    Secrets::look(&backend.backend.secrets(&loaded), &common.request.env, &text.root)?;
+                }
                 Ok(loaded)
             })?;
             Ok(Validated(Meant { document: text.source.name.clone(), backend, loaded }))

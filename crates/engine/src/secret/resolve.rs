@@ -20,6 +20,12 @@ impl Missing {
     pub(super) fn new(why: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { why: why.into(), hint: hint.into() }
     }
+
+    /// Told of the secret with this name.
+    fn of(self, name: &str) -> Diagnostic {
+        Diagnostic::new(Code::NoSecret, format!("secret {name:?} cannot be had: {}", self.why))
+            .hint(self.hint)
+    }
 }
 
 impl Secrets {
@@ -37,13 +43,32 @@ impl Secrets {
         for (name, from) in refs {
             match one(from, env, root) {
                 Ok(secret) => secrets.push((name.clone(), secret)),
-                Err(Missing { why, hint }) => {
-                    let message = format!("secret {name:?} cannot be had: {why}");
-                    problems.push(Diagnostic::new(Code::NoSecret, message).hint(hint));
-                }
+                Err(missing) => problems.push(missing.of(name)),
             }
         }
         Ok(problems.into_result(secrets.into_iter().collect())?)
+    }
+
+    /// Looks whether the environment and files have their secrets, and takes none. Commands are not asked.
+    pub fn look(
+        refs: &BTreeMap<String, SecretRef>,
+        env: &BTreeMap<String, String>,
+        root: &Path,
+    ) -> Result<(), Error> {
+        let there = |from: &SecretRef| match from {
+            SecretRef::Env(name) => from_env(name, env).map(|value| value.is_empty()),
+            SecretRef::File(path) => file(&root.join(path)).map(|size| size == 0),
+            SecretRef::Command(_) => Ok(false),
+        };
+        let mut problems = Diagnostics::default();
+        for (name, from) in refs {
+            match there(from) {
+                Ok(false) => {}
+                Ok(true) => problems.push(empty(from).of(name)),
+                Err(missing) => problems.push(missing.of(name)),
+            }
+        }
+        Ok(problems.into_result(())?)
     }
 }
 
@@ -55,10 +80,11 @@ fn one(from: &SecretRef, env: &BTreeMap<String, String>, root: &Path) -> Result<
             text(super::command::output(line, env, root)?, "what the command printed")?
         }
     };
-    match value.is_empty() {
-        true => Err(Missing::new("it is empty", format!("give it a value {}", place(from)))),
-        false => Ok(Secret(value)),
-    }
+    if value.is_empty() { Err(empty(from)) } else { Ok(Secret(value)) }
+}
+
+fn empty(from: &SecretRef) -> Missing {
+    Missing::new("it is empty", format!("give it a value {}", place(from)))
 }
 
 fn place(from: &SecretRef) -> String {
@@ -80,18 +106,25 @@ fn from_env(name: &str, env: &BTreeMap<String, String>) -> Result<Zeroizing<Stri
     }
 }
 
-fn from_file(path: &Path) -> Result<Zeroizing<String>, Missing> {
-    let shown = path.display();
-    let failed = |error: io::Error| {
-        Missing::new(format!("cannot read {shown}: {error}"), "check the path and the file's permissions")
-    };
+/// Looks at a file; gives its size.
+fn file(path: &Path) -> Result<u64, Missing> {
+    let data = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     // A pipe without a writer would block for ever.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(Missing::new(
-            format!("{shown} is no ordinary file"),
-            "name a file, or use `command: cat …`",
-        ));
+    if !data.is_file() {
+        let why = format!("{} is no ordinary file", path.display());
+        return Err(Missing::new(why, "name a file, or use `command: cat …`"));
     }
+    Ok(data.len())
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Missing {
+    let why = format!("cannot read {}: {error}", path.display());
+    Missing::new(why, "check the path and the file's permissions")
+}
+
+fn from_file(path: &Path) -> Result<Zeroizing<String>, Missing> {
+    file(path)?;
+    let failed = |error: io::Error| unreadable(path, &error);
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET.min(4096)));
     let file = std::fs::File::open(path).map_err(failed)?;
     file.take(MAX_SECRET as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
@@ -176,10 +209,44 @@ mod tests {
     }
 
     #[test]
-    fn all_missing_secrets_are_told_at_once() {
-        let refs = ["a", "b"].map(|name| (name.to_owned(), SecretRef::Env(name.to_uppercase())));
-        let error = Secrets::resolve(&refs.into(), &BTreeMap::new(), Path::new(".")).unwrap_err();
-        assert_eq!(error.code(), Some(Code::NoSecret));
-        assert!(error.to_string().contains("\"a\"") && error.to_string().contains("\"b\""), "{error}");
+    fn all_missing_secrets_are_told_at_once_whether_they_are_wanted_or_looked_for() {
+        let refs = ["a", "b"].map(|name| (name.to_owned(), SecretRef::Env(name.to_uppercase()))).into();
+        let (env, root) = (BTreeMap::new(), Path::new("."));
+        let wanted = Secrets::resolve(&refs, &env, root).unwrap_err();
+        let looked_for = Secrets::look(&refs, &env, root).unwrap_err();
+        assert_eq!(wanted.code(), Some(Code::NoSecret));
+        assert_eq!(wanted.to_string(), looked_for.to_string());
+        assert!(wanted.to_string().contains("\"a\"") && wanted.to_string().contains("\"b\""), "{wanted}");
+    }
+
+    #[test]
+    fn a_look_takes_nothing_and_asks_no_command() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("key"), "s3cret").unwrap();
+        std::fs::write(dir.path().join("empty"), "").unwrap();
+        let look = |from: SecretRef| {
+            let env = BTreeMap::from([
+                ("TOKEN".to_owned(), "s3cret".to_owned()),
+                ("NONE".to_owned(), String::new()),
+            ]);
+            let looked = Secrets::look(&BTreeMap::from([("x".to_owned(), from)]), &env, dir.path());
+            looked.map_err(|error| error.to_string())
+        };
+        for good in [
+            SecretRef::Env("TOKEN".into()),
+            SecretRef::File("key".into()),
+            SecretRef::Command("touch asked".into()),
+        ] {
+            assert_eq!(look(good), Ok(()));
+        }
+        assert!(!dir.path().join("asked").exists());
+        let bad = [
+            (SecretRef::Env("NONE".into()), "is empty"),
+            (SecretRef::File("empty".into()), "is empty"),
+            (SecretRef::File("absent".into()), "No such file"),
+        ];
+        for (from, why) in bad {
+            assert!(look(from).unwrap_err().contains(why));
+        }
     }
 }

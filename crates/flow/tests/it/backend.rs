@@ -1,8 +1,9 @@
 //! The backend's part in the lifecycle.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use windlass_engine::{Backend, BackendKey, CleanupStack, Error, Request};
+use windlass_engine::{Backend, BackendKey, CleanupStack, Document, Error, Lifecycle, Request, Runtime};
 use windlass_flow::BACKEND;
 use windlass_model::Source;
 
@@ -41,6 +42,25 @@ fn phases_end_in_one_plan_and_problems_come_all_at_once() {
     let Err(Error::Document(problems)) = flow.validate(&loaded, &request) else { panic!("it is accepted") };
     assert_eq!(problems.len(), 3, "{problems}");
     assert!(matches!(load("workflow: [\n"), Err(Error::Document(_))));
+}
+
+#[test]
+fn a_secret_that_is_not_there_ends_the_validation_of_a_run_and_of_no_plan() {
+    let runtime = Runtime::builder().backend(Arc::new(flow())).build().expect("it is whole");
+    let validated = |dry_run: bool, env: &[(&str, &str)]| {
+        let text = "workflow: x\nsecrets: { a: { env: A }, b: { file: b }, c: { command: touch asked } }\ntasks: [ { id: a, run: b } ]\n";
+        let document = Document::Text { source: Source::new("flow.yaml", text), root: "/nonexistent".into() };
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let request = Request { document: Some(document), dry_run, env, ..Request::default() };
+        Lifecycle::new(&runtime, request).load()?.resolve()?.validate().map(drop)
+    };
+    let told = validated(false, &[]).expect_err("nothing is there").to_string();
+    assert!(told.starts_with("validate[workflow/dag]: ") && told.contains("A is not set"), "{told}");
+    assert!(told.contains("/nonexistent/b"), "all of them are told: {told}");
+    assert!(
+        !validated(false, &[("A", "x")]).expect_err("the file is missing").to_string().contains("A is not")
+    );
+    validated(true, &[]).expect("a plan needs none");
 }
 
 #[test]
