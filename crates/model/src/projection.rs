@@ -16,7 +16,7 @@ mod totals;
 mod trace;
 mod view;
 
-pub use audit::Audit;
+pub use audit::{Audit, has_audit};
 pub use costs::{Costs, StageCosts, StepCosts, TaskCosts, costs};
 pub use events::{Attempts, EventLine, Told, event_line};
 pub use output::{last_result, task_output};

@@ -1,6 +1,8 @@
 //! What a run shows in its folder: `run_state.json`, `plan.json`, `events.jsonl` and `error_report.json`, all
-//! projections of the journal, and links to the latest run's beside `runs/`.
+//! projections of the journal, and links to the latest run's beside `runs/`. A run that asks language models has
+//! `audit.jsonl` as well, from its driver's end on.
 
+mod audit;
 mod events;
 mod latest;
 
@@ -39,7 +41,8 @@ pub(crate) fn is_stale(store: &Store, meta: &RunMeta, state: &RunState) -> bool 
     let current = writer.shows("run_state.json", &RunView { meta, state })
         && writer.shows("error_report.json", &ErrorReport { meta, state })
         && writer.shows("plan.json", &plan)
-        && writer.events.ends_with(state.seq).unwrap_or(false);
+        && writer.events.ends_with(state.seq).unwrap_or(false)
+        && audit::is_current(store, &writer.folder, meta, state);
     !current || files::has_drafts(&writer.folder)
 }
 
@@ -58,6 +61,7 @@ const SHARE: u32 = 20;
 /// missing from the journal as soon as it can write again. Its error is a warning.
 #[derive(Debug)]
 pub struct Writer {
+    store: Store,
     folder: PathBuf,
     meta: RunMeta,
     events: EventLog,
@@ -82,6 +86,7 @@ impl Writer {
     fn new(store: &Store, meta: &RunMeta) -> Option<Self> {
         let folder = store.run_folder(&meta.run_id)?;
         Some(Self {
+            store: store.clone(),
             events: EventLog::new(store, &folder, meta.run_id.clone()),
             folder,
             meta: meta.clone(),
@@ -135,7 +140,8 @@ impl Writer {
     pub fn end(&mut self, state: &RunState) -> Result<()> {
         let events = self.events.catch_up(state).and_then(|()| self.events.sync());
         let rest = self.rewrite(state, true);
-        events.and(rest)
+        let audit = audit::write(&self.store, &self.folder, &self.meta, state);
+        events.and(rest).and(audit)
     }
 
     /// Whether writing failed a moment ago, so that a full disk is not tried again for every record.

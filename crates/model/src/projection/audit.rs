@@ -115,6 +115,12 @@ fn noted(attempt: u32, note: &Note) -> Value {
     told.into()
 }
 
+/// Whether there is anything to tell of a run: it asks models, or something of it cost something.
+pub fn has_audit(state: &RunState) -> bool {
+    let mut tasks = state.plan().tasks.iter().flat_map(|task| &task.steps);
+    !state.used.is_zero() || tasks.any(|step| &*step.action == PROMPT)
+}
+
 fn asks(plan: &Plan, at: At) -> bool {
     let step = plan.tasks.get(at.task as usize).and_then(|task| task.steps.get(at.step as usize));
     step.is_some_and(|step| &*step.action == PROMPT)

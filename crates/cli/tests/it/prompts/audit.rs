@@ -1,5 +1,7 @@
 //! What was asked, by whom, and for how much: read from the journal.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::{Value, json};
 
 use super::model::{CALL, answers, with};
@@ -45,4 +47,23 @@ fn every_attempt_has_one_line_whatever_models_say() {
     let kept = env.everything().into_iter().find(|(path, _)| path.ends_with(&asked)).expect("it is there");
     assert!(String::from_utf8_lossy(&kept.1).contains("rate it"));
     assert!(!output.stdout().contains('\u{1b}'), "no control character reaches the terminal");
+    // The run's folder has the same, for its owner only.
+    let id = env.state()["run_id"].as_str().expect("an id").to_owned();
+    let file = env.state_folder().join("runs").join(id).join("audit.jsonl");
+    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), output.stdout());
+    let mode = std::fs::metadata(&file).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // A file that is not what the journal has is found, and made anew.
+    std::fs::write(&file, "{}\n").expect("written");
+    assert!(env.run(["doctor"]).stdout().contains("are not what the journal has"));
+    env.run(["doctor", "--repair"]);
+    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), output.stdout());
+}
+
+#[test]
+fn a_run_without_models_has_no_file_of_them() {
+    let env = with("tasks: [ { id: a, run: 'true' } ]\n");
+    env.run(["run", "w.yaml"]).success();
+    let files = env.everything().into_iter().filter(|(path, _)| path.ends_with("audit.jsonl"));
+    assert_eq!(files.count(), 0);
 }
