@@ -79,6 +79,30 @@ fn what_claude_workflow_refuses_is_refused_in_its_words() {
 }
 
 #[test]
+fn nothing_more_is_asked_after_a_failure_and_metadata_comes_along() {
+    let config = r#"{ "workflow": { "name": "stops", "type": "custom", "models": { "r": "tiny" }, "steps": [
+        { "id": "a", "role": "r", "outputs": ["a {{ 1 }}.md"] }, { "id": "b", "role": "r" },
+        { "id": "c", "role": "r", "depends_on": ["b"] } ] } }"#;
+    let env = with(config);
+    env.file(
+        "model.py",
+        "#!/bin/sh\ncat >>asked; grep -q 'step: a' asked && exit 1\necho '{\"text\": \"x\"}'\n",
+    );
+    env.run(["run", "workflow.json"]).status(1);
+    let tasks = env.state()["tasks"].clone();
+    assert_eq!(tasks["a"]["state"], "failed", "{tasks}");
+    // Neither what would start beside it nor what needs nothing of it.
+    let asked = env.read("asked").expect("the model was asked");
+    assert!(!asked.contains("step: b") && !asked.contains("step: c"), "{asked}");
+    let plan = env.run(["plan", "workflow.json", "--json"]).json();
+    let metadata = serde_json::json!({ "role": "r", "outputs": "[\"a {{ 1 }}.md\"]" });
+    assert!(
+        plan.to_string().contains("a {{ 1 }}.md") || plan.to_string().contains("'{'"),
+        "{metadata}: {plan}"
+    );
+}
+
+#[test]
 fn a_role_is_never_taken_for_a_template() {
     let config = r#"{ "workflow": { "name": "odd", "type": "custom", "models": { "{{ 7 * 6 }} \"q\"": "tiny" },
         "steps": [ { "id": "a", "role": "{{ 7 * 6 }} \"q\"" } ] } }"#;

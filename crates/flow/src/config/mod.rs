@@ -81,14 +81,18 @@ mod tests {
             "workflow": "pipeline",
             "policy": {
                 "strategy": "batched", "max_parallelism": 3, "budget": { "amount": 0.5, "currency": "EUR" },
+                "fail_fast": "true",
             },
             "tasks": [
                 {
-                    "id": "plan", "description": "role planner, for plan.md, notes.md", "needs": [], "timeout": "1500ms",
+                    "id": "plan", "description": "role planner, for plan.md, notes.md",
+                    "vars": { "metadata": { "role": "planner", "outputs": "[\"plan.md\",\"notes.md\"]" } },
+                    "needs": [], "timeout": "1500ms",
                     "prompt": "Execute planner step: plan", "model": "m", "context": { "strategy": "none" },
                 },
                 {
-                    "id": "do", "description": "role doer", "needs": ["plan"], "timeout": "1500ms",
+                    "id": "do", "description": "role doer", "vars": { "metadata": { "role": "doer" } },
+                    "needs": ["plan"], "timeout": "1500ms",
                     "prompt": "Execute doer step: do", "model": "claude-sonnet-4-20250514",
                     "context": { "strategy": "none" },
                 },
@@ -106,6 +110,7 @@ mod tests {
         );
         let policy = json!({
             "strategy": "batched", "max_parallelism": 1, "budget": { "amount": "10", "currency": "USD" },
+            "fail_fast": "true",
         });
         assert_eq!((&document["policy"], &document["tasks"][0]["timeout"]), (&policy, &json!("300000ms")));
         let unknown = |key: &str| format!("`{key}` means nothing in a workflow.json");

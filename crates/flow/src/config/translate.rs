@@ -48,6 +48,8 @@ fn policy(at: Span, config: &Config) -> Node {
                 Node::new(width.map_or(at, |n| n.span), Kind::Int(width.map_or(1, |n| n.value))),
             ),
             ("budget", map(amount.span, [("amount", amount), ("currency", currency)])),
+            // Its runs start nothing more after a failure.
+            ("fail_fast", text(at, "true")),
         ],
     )
 }
@@ -66,11 +68,15 @@ fn task(config: &Config, step: &Step, warnings: &mut Vec<String>) -> Node {
             text(role.span, MODEL)
         }
     };
+    let names: Vec<&str> = outputs.iter().map(|output| output.as_str()).collect();
     let mut about = format!("role {}", role.value);
-    if !outputs.is_empty() {
-        let names: Vec<&str> = outputs.iter().map(|output| output.as_str()).collect();
+    if !names.is_empty() {
         about += &format!(", for {}", names.join(", "));
     }
+    // Its runtime hands these on with the task, the list as a text of JSON, and no model is told of them.
+    let list = serde_json::to_string(&names).expect("texts can be written");
+    let outputs = (!names.is_empty()).then(|| ("outputs", text(*at, &literal(&list))));
+    let metadata = [("role", text(role.span, &literal(&role.value)))].into_iter().chain(outputs);
     let timeout = config.policy.timeout_ms;
     let limit = format!("{}ms", timeout.map_or(TIMEOUT_MS, |limit| limit.value));
     map(
@@ -78,6 +84,7 @@ fn task(config: &Config, step: &Step, warnings: &mut Vec<String>) -> Node {
         [
             ("id", text(id.span, id)),
             ("description", text(*at, &about)),
+            ("vars", map(*at, [("metadata", map(*at, metadata))])),
             ("needs", Node::new(*at, Kind::List(depends_on.iter().map(same).collect()))),
             ("timeout", text(timeout.map_or(*at, |limit| limit.span), &limit)),
             ("prompt", text(role.span, &literal(&format!("Execute {} step: {}", role.value, id.value)))),
@@ -105,7 +112,7 @@ fn text(at: Span, text: &str) -> Node {
     Node::new(at, Kind::Str(text.to_owned()))
 }
 
-fn map<const N: usize>(at: Span, entries: [(&str, Node); N]) -> Node {
+fn map<'k>(at: Span, entries: impl IntoIterator<Item = (&'k str, Node)>) -> Node {
     let entries = entries.into_iter().map(|(key, value)| (text(at, key), value));
     Node::new(at, Kind::Map(entries.collect()))
 }
