@@ -12,7 +12,7 @@ use crate::{Chore, needs};
 
 /// The targets, the slowest first.
 const TARGETS: &[&str] =
-    &["document", "expression", "records", "plan", "inventory", "frames", "ssh", "duration"];
+    &["document", "expression", "records", "plan", "inventory", "frames", "reply", "ssh", "duration"];
 
 /// What libFuzzer needs of the compiler: counters of edges, and what is compared with what. The sanitizers
 /// would need an unstable compiler, and find what safe code cannot do.

@@ -48,7 +48,7 @@ pub mod tokens;
 
 pub use client::{Asked, Attempt, Client, Limiter, Limits, Permit, Progress, Retry};
 pub use error::{Error, Kind};
-pub use format::{Anthropic, Chat, Quirks, Responses};
+pub use format::{Anthropic, Chat, Format, Quirks, Responses};
 pub use key::Key;
 pub use patience::Patience;
 pub use program::{Input, Output, Program};

@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod chat;
+mod kept;
 mod responses;
 
 use std::cell::Cell;
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 pub use anthropic::Anthropic;
 pub use chat::{Chat, Quirks};
+pub use kept::Format;
 pub use responses::Responses;
 
 use crate::{
@@ -97,15 +99,7 @@ fn read(
     let broken = |why: &str| Error::new(Kind::BadAnswer, format!("{}: {why}", line.service.name));
     if !answer.streams() {
         let body = answer.rest().map_err(|error| line.lost(error, patience))?;
-        // Some servers do not say that they stream.
-        if body.starts_with(b"data:") || body.starts_with(b"event:") {
-            let mut parser = Parser::default();
-            let mut each = |event: Event<'_>| fold.event(event, tell).map(drop);
-            parser.push(&body, &mut each)?;
-            parser.end(&mut each)?;
-        } else {
-            fold.whole(&body, tell)?;
-        }
+        at_once(&body, fold, tell)?;
         return fold.reply().ok_or_else(|| broken("the answer is not a whole reply"));
     }
     let (mut parser, mut buffer, last) = (Parser::default(), vec![0; PIECE], Cell::new(false));
@@ -133,6 +127,17 @@ fn read(
             Err(Error::new(Kind::Network, message))
         }
     }
+}
+
+/// Takes an answer that came as one. Some servers do not say that they stream.
+fn at_once(body: &[u8], fold: &mut dyn Fold, tell: &mut dyn FnMut(Delta<'_>)) -> Result<(), Error> {
+    if !(body.starts_with(b"data:") || body.starts_with(b"event:")) {
+        return fold.whole(body, tell);
+    }
+    let mut parser = Parser::default();
+    let mut each = |event: Event<'_>| fold.event(event, tell).map(drop);
+    parser.push(body, &mut each)?;
+    parser.end(&mut each)
 }
 
 /// Asks something small, and reads the answer as JSON.
@@ -196,38 +201,29 @@ mod tests {
         include_str!("../../tests/it/fixtures/openai-responses-error.sse"),
     ];
 
-    fn folds() -> [Box<dyn Fold>; 3] {
-        [
-            Box::new(anthropic::fold::Folding::new(Some("weather".into()))),
-            Box::new(chat::fold::Folding::default()),
-            Box::new(responses::fold::Folding::default()),
-        ]
-    }
-
-    fn fold_all(stream: &[u8]) {
-        for mut fold in folds() {
-            let (mut parser, mut told) = (Parser::default(), String::new());
-            let mut tell = |delta: Delta<'_>| {
+    /// Reads bytes as replies of every format, whole and in pieces.
+    fn read_all(stream: &[u8], piece: usize) {
+        for format in Format::ALL {
+            let mut told = String::new();
+            let read = format.read_kept(stream.chunks(piece), &mut |delta| {
                 if let Delta::Text(text) = delta {
                     told.push_str(text);
                 }
-            };
-            let mut each = |event: Event<'_>| fold.event(event, &mut tell).map(drop);
-            let _ = parser.push(stream, &mut each).and_then(|()| parser.end(&mut each));
-            let spent = fold.spent();
-            if let Some(reply) = fold.reply() {
-                assert_eq!((reply.estimated, reply.usage), (spent.is_none(), spent.unwrap_or_default()));
+            });
+            let at_once = format.read_kept([stream], &mut |_| {});
+            assert_eq!(read.as_ref().ok(), at_once.as_ref().ok(), "{format:?}");
+            if let Ok(reply) = read {
+                assert!(!reply.estimated || reply.usage == Tokens::default(), "{format:?}");
             }
-            let mut fold = folds();
-            fold.iter_mut().for_each(|fold| drop(fold.whole(stream, &mut |_| {})));
         }
     }
 
     proptest! {
-        /// Whatever comes, folding it ends in a reply, in an error or in nothing.
+        /// Whatever comes, reading it ends in a reply or in an error, the same in whatever pieces it comes.
         #[test]
-        fn any_stream_can_be_folded(
+        fn any_stream_can_be_read(
             stream in 0..STREAMS.len(),
+            piece in 1usize..40,
             cuts in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 0..6),
         ) {
             let mut bytes = STREAMS[stream].as_bytes().to_vec();
@@ -243,7 +239,7 @@ mod tests {
                     }
                 }
             }
-            fold_all(&bytes);
+            read_all(&bytes, piece);
         }
     }
 }
