@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value;
-use windlass_engine::{Actions, Compiled, Lifecycle, Limits, Request, Runtime, Words};
+use windlass_engine::{Action, Actions, Compiled, Lifecycle, Limits, Request, Runtime, Words};
 use windlass_fleet::Reach;
-use windlass_flow::{Budgets, Flow, Prompts};
+use windlass_flow::{Budgets, Flow, Prompts, Remember, RememberWords};
 use windlass_llm::Proxies;
 use windlass_store::{Pot, Store};
 
@@ -16,10 +16,11 @@ use crate::error::Error;
 use crate::fault::Fault;
 use crate::{keeping, project};
 
-/// The words that steps of documents may use. What models may call are those of modules.
+/// The words that steps of documents may use. What models may call are those of modules, and what the run remembers.
 fn words(prompts: &Prompts) -> Result<Arc<Words>, Error> {
     let mut words = Words::default();
     words.add(windlass_fleet::words())?;
+    words.add(Arc::new(RememberWords))?;
     words.add(prompts.words(Arc::new(words.clone())))?;
     Ok(Arc::new(words))
 }
@@ -51,7 +52,9 @@ pub(crate) fn runtime(app: &App, store: Store) -> Result<Runtime, Error> {
     builder = builder.backend(Arc::new(Flow::new(words)));
     let broken = |action| fault.iter().fold(action, |action, fault| fault.action(action));
     let mut tools = Actions::default();
-    for action in windlass_fleet::actions(&reach(app)?) {
+    let reach = reach(app)?;
+    let modules = windlass_fleet::actions(&reach);
+    for action in modules.chain([Arc::new(Remember) as Arc<dyn Action>]) {
         tools.add(action.clone())?;
         builder = builder.action(broken(action));
     }

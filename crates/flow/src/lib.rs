@@ -4,7 +4,8 @@
 //! (`compile`): ids, needs, variables and expressions are worked out as far as they can be before anything
 //! runs. All problems are found in one go. What steps do is not known here: their words come from the
 //! registry that other faces fill ([`windlass_engine::Words`]). For programs that ask models themselves there is
-//! [`orchestrate`], which runs a graph of questions in memory.
+//! [`orchestrate`], which runs a graph of questions in memory; why it does not stand on the engine is in
+//! ARCHITECTURE.md.
 //!
 //! ```
 //! use std::{path::Path, sync::Arc};
@@ -30,8 +31,10 @@ mod config;
 mod document;
 pub mod orchestrate;
 pub mod prompt;
+mod remember;
 mod schema;
 
 pub use backend::{BACKEND, Flow};
 pub use budgets::Budgets;
 pub use prompt::Prompts;
+pub use remember::{Remember, RememberWords};

@@ -1,5 +1,6 @@
 //! The input of a prompt's step in a plan: all that a run needs to ask, with nothing to look up.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,9 @@ pub struct Context {
     /// The outputs, in the order in which they are sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<From>,
+    /// What the run remembers, by the names that the document gives.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub memory: BTreeMap<String, Value>,
 }
 
 /// What one task gave.

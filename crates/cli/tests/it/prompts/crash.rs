@@ -22,7 +22,7 @@ pub(super) fn measure(state: &Value) -> Value {
     state
 }
 
-fn without_usage(value: &mut Value) {
+pub(super) fn without_usage(value: &mut Value) {
     match value {
         Value::Object(map) => {
             map.remove("usage");

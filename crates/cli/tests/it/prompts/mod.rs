@@ -3,9 +3,11 @@
 mod answers;
 mod audit;
 mod bounds;
+mod costs;
 mod crash;
 mod examples;
 mod keys;
+mod memory;
 mod model;
 mod server;
 mod talks;

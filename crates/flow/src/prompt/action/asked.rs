@@ -64,7 +64,9 @@ fn fit(
     counts: &Estimators,
     summarize: &mut Summarize<'_>,
 ) -> Result<Fit, Failure> {
-    let given = Given::outputs(context.from.iter().map(|from| (from.task.as_str(), clean(&from.output))));
+    let outputs = context.from.iter().map(|from| (from.task.as_str(), clean(&from.output)));
+    let memory = context.memory.iter().map(|(name, value)| (name.clone(), clean(value).into()));
+    let given = Given { memory: memory.collect(), ..Given::outputs(outputs) };
     let fit = Fitting.compact(Once.build(&given), &context.policy, &*counts.of(&deed.model), summarize);
     fit.map_err(|misfit| {
         let failure = Failure::new(misfit.code(), misfit.to_string());
@@ -81,7 +83,11 @@ fn report(fit: &Fit) -> Value {
         }
         told
     });
-    json!({ "sent": sent.collect::<Vec<_>>(), "dropped": fit.dropped })
+    let mut told = json!({ "sent": sent.collect::<Vec<_>>(), "dropped": fit.dropped });
+    if !fit.bundle.memory.is_empty() {
+        told["memory"] = fit.bundle.memory.keys().cloned().collect();
+    }
+    told
 }
 
 /// What the model is asked where outputs do not fit.

@@ -98,8 +98,11 @@ impl StepCompiler for PromptWords {
         let problems = step.reader.into_problems();
         let clean = problems.is_empty();
         problems.into_iter().for_each(|problem| cx.note(problem));
-        let input = serde_json::to_value(deed.filter(|_| clean)?).expect("its maps have texts as keys");
-        Some(CompiledStep::new(PROMPT, input))
+        let deed = deed.filter(|_| clean)?;
+        // Who reads what nobody before it leaves is told so when it is planned.
+        let consumes = deed.context.iter().flat_map(|context| context.memory.keys().cloned()).collect();
+        let input = serde_json::to_value(deed).expect("its maps have texts as keys");
+        Some(CompiledStep { consumes, ..CompiledStep::new(PROMPT, input) })
     }
 
     fn schema(&self, word: &str) -> Value {
