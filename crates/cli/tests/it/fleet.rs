@@ -3,6 +3,7 @@
 mod facts;
 mod faults;
 mod kept;
+mod release;
 mod undo;
 
 use std::path::PathBuf;
