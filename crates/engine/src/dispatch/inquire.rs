@@ -193,7 +193,11 @@ impl Dispatcher {
         match matter {
             Matter::Outputs | Matter::Rounds => {}
             Matter::UndoPlace => self.undo_place_found(at),
-            _ => self.cancelled((at.task, at.host), used),
+            _ => self.cancelled(
+                (at.task, at.host),
+                at,
+                &Ok(Output { failed: true, usage: used, ..Output::default() }),
+            ),
         }
     }
 

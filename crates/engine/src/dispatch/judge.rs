@@ -63,7 +63,7 @@ impl Dispatcher {
 
     /// An attempt was ended by an order. Where the run is to be resumed the step is in doubt, and no end of it is
     /// written; what it could still tell is not forgotten.
-    fn cancelled(&mut self, key: StrandKey, at: At, result: &Result<Output, Failure>) {
+    pub(super) fn cancelled(&mut self, key: StrandKey, at: At, result: &Result<Output, Failure>) {
         let usage = self.cut_usage(at, result);
         if matches!(self.course, Course::Interrupting { .. }) {
             let told = result.as_ref().ok().and_then(|output| output.usage.as_ref());
