@@ -18,6 +18,7 @@ use super::strand::{Doing, StrandKey};
 use super::unforeseen::is_gap;
 use super::verdict::Attempt;
 use super::{Course, Dispatcher};
+use crate::action::Output;
 use crate::vars::is_templated;
 
 /// What is being asked, and what came of it.
