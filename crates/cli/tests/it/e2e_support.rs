@@ -24,7 +24,10 @@ pub(crate) fn repository() -> std::path::PathBuf {
     crates.parent().expect("crates/ lies in the repository").to_owned()
 }
 
-/// Copies a folder of the repository into the project of `env`.
+/// Where the examples put what they make. Whoever has tried one has it in the repository.
+const MADE: &str = "out";
+
+/// Copies a folder of the repository into the project of `env`, without what runs of it have made.
 pub(crate) fn copy(env: &TestEnv, folder: &str) {
     let root = repository();
     let mut folders = vec![root.join(folder)];
@@ -32,7 +35,7 @@ pub(crate) fn copy(env: &TestEnv, folder: &str) {
         for entry in std::fs::read_dir(folder).expect("the folder can be read") {
             let path = entry.expect("the folder can be read").path();
             if path.is_dir() {
-                folders.push(path);
+                folders.extend((!path.ends_with(MADE)).then_some(path));
             } else {
                 let name = path.strip_prefix(&root).expect("it lies below").to_string_lossy().into_owned();
                 env.file(&name, std::fs::read(&path).expect("the file can be read"));
