@@ -5,8 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::sync::oneshot;
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::session::Reader;
+use crate::{Channel, Error, Exit};
 
 /// Held by each part of a command that somebody may look at.
 #[derive(Clone)]
@@ -19,6 +23,27 @@ impl Interest {
     pub(crate) fn new() -> (Self, oneshot::Receiver<()>) {
         let (sender, lost) = oneshot::channel();
         (Self(Arc::new(sender)), lost)
+    }
+}
+
+/// A command whose outputs come in packets, `stdout` before `stderr`, and hold on to the interest as its end does.
+/// `lost` says why, where nobody tells how it ended.
+pub(crate) fn channel(
+    interest: Interest,
+    stdin: Box<dyn AsyncWrite + Send + Unpin>,
+    [stdout, stderr]: [mpsc::Receiver<Bytes>; 2],
+    exit: oneshot::Receiver<Option<Result<Exit, Error>>>,
+    lost: impl FnOnce() -> Error + Send + 'static,
+) -> Channel {
+    let held = interest.clone();
+    Channel {
+        stdin,
+        stdout: Box::new(Read { inner: Reader::new(stdout), _interest: interest.clone() }),
+        stderr: Box::new(Read { inner: Reader::new(stderr), _interest: interest }),
+        exit: Box::pin(async move {
+            let _held = held;
+            exit.await.ok().flatten().unwrap_or_else(|| Err(lost()))
+        }),
     }
 }
 

@@ -11,8 +11,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::client::Keeper;
 use super::wire::{Ask, PIECE, Say, Tag, hear, read, say, write};
-use crate::interest::{Interest, Read};
-use crate::session::Reader;
+use crate::interest::{self, Interest};
 use crate::{Ahead, BoxFuture, Channel, Error, Exit, Transport};
 
 /// Pieces that wait for a reader, for each output.
@@ -138,16 +137,7 @@ fn channel(stream: UnixStream, hold: Arc<Hold>) -> Channel {
             () = hold.state.over.cancelled() => {}
         }
     });
-    let held = interest.clone();
-    Channel {
-        stdin: Box::new(stdin),
-        stdout: Box::new(Read { inner: Reader::new(stdout), _interest: interest.clone() }),
-        stderr: Box::new(Read { inner: Reader::new(stderr), _interest: interest }),
-        exit: Box::pin(async move {
-            let _held = held;
-            exit.await.ok().flatten().unwrap_or_else(|| Err(state.error()))
-        }),
-    }
+    interest::channel(interest, Box::new(stdin), [stdout, stderr], exit, move || state.error())
 }
 
 /// Passes on what goes to the command, then its end; and holds the stream until the command is over, since the end

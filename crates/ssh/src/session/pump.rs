@@ -13,8 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::guard::Report;
-use super::reader::Reader;
-use crate::interest::{Interest, Read};
+use crate::interest::{self, Interest};
 use crate::{Channel, Error, Exit};
 
 /// Packets that wait for a reader, for each output. When they are full, the connection waits as well.
@@ -60,16 +59,7 @@ pub(super) fn channel(channel: russh::Channel<Msg>, address: String, report: Arc
             () = end_of_input => {}
         }
     });
-    let held = interest.clone();
-    Channel {
-        stdin: Box::new(stdin),
-        stdout: Box::new(Read { inner: Reader::new(stdout), _interest: interest.clone() }),
-        stderr: Box::new(Read { inner: Reader::new(stderr), _interest: interest }),
-        exit: Box::pin(async move {
-            let _held = held;
-            exit.await.ok().flatten().unwrap_or_else(|| Err(lost()))
-        }),
-    }
+    interest::channel(interest, Box::new(stdin), [stdout, stderr], exit, lost)
 }
 
 struct Pump {
