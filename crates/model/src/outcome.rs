@@ -168,6 +168,13 @@ impl Outcome {
         self
     }
 
+    /// The same with a reason.
+    #[must_use]
+    pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
+        Arc::make_mut(self.detail.get_or_insert_default()).reason = Some(reason.into());
+        self
+    }
+
     /// The same with an error.
     #[must_use]
     pub fn with_error(mut self, error: Failure) -> Self {

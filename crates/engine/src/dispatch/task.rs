@@ -18,6 +18,9 @@ use super::{Course, Dispatcher, failures};
 /// How the reason of a step begins whose task's own condition is not met.
 pub(super) const CONDITION: &str = "the task's condition is not met: ";
 
+/// The reason of a step that failed because nobody can tell whether its task's own condition is met.
+pub(super) const UNJUDGED: &str = "the task's condition cannot be judged";
+
 impl Dispatcher {
     /// Lets a task begin whose needs are met.
     pub(super) fn admit(&mut self, task: u32) {
@@ -98,8 +101,12 @@ impl Dispatcher {
             let why = self.lost_before(strands[0].key);
             return self.finish_task(task, TaskEnd::Blocked, why, None, None);
         }
-        let lost = strands.iter().filter(|strand| strand.walk.failed).count();
         self.rolls.remove(&task);
+        if self.ends_undone(task) {
+            // However its hosts count today: an earlier driver has begun to take it back.
+            return;
+        }
+        let lost = strands.iter().filter(|strand| strand.walk.failed).count();
         let failed = self.too_many.contains(&task) || lost > 0 && !self.is_tolerated(task, lost);
         if failed && self.is_transaction(task) && self.begin_undo(Scope::Task(task), self.failure_of(task)) {
             return;
@@ -377,4 +384,9 @@ impl Dispatcher {
 /// Whether a step was skipped because its task's own condition is not met.
 pub(super) fn is_by_condition(outcome: &Outcome) -> bool {
     outcome.status == Status::Skipped && outcome.reason().is_some_and(|reason| reason.starts_with(CONDITION))
+}
+
+/// Whether a step failed because nobody can tell whether its task's own condition is met.
+pub(super) fn is_unjudged(outcome: &Outcome) -> bool {
+    outcome.status == Status::Failed && outcome.reason() == Some(UNJUDGED)
 }

@@ -7,7 +7,7 @@ use windlass_model::{At, Code, Event, Failure, Intent, OnDoubt, Outcome, Phase, 
 
 use super::message::{Matter, Order, Timer};
 use super::strand::{Doing, StrandKey};
-use super::task::{CONDITION, is_by_condition};
+use super::task::{CONDITION, UNJUDGED, is_by_condition, is_unjudged};
 use super::unforeseen::foreseen;
 use super::{Course, Dispatcher};
 
@@ -86,8 +86,9 @@ impl Dispatcher {
         }
         let steps = self.state.steps_on(key.0, key.1);
         let fresh = steps.iter().all(|step| step.phase == Phase::Pending);
-        // A crash may have come between the first skipped step and the last.
-        let begun = steps.iter().find_map(|step| step.outcome().filter(is_by_condition));
+        // A crash may have come between the first step that was left out and the last.
+        let left_out = |outcome: &Outcome| is_by_condition(outcome) || is_unjudged(outcome);
+        let begun = steps.iter().find_map(|step| step.outcome().filter(left_out));
         let asks = !more.when.is_empty() && fresh && self.course == Course::Going;
         if begun.is_none() && !asks {
             return true;
@@ -104,7 +105,7 @@ impl Dispatcher {
                     }
                     Some(Ok(None)) => return true,
                     Some(Ok(Some(condition))) => Outcome::skipped(format!("{CONDITION}{condition}")),
-                    Some(Err(error)) => foreseen(Outcome::failed(error)),
+                    Some(Err(error)) => foreseen(Outcome::failed(error).with_reason(UNJUDGED)),
                 }
             }
         };

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use windlass_model::{
-    At, Budget, Draft, Event, Outcome, Plan, Record, RunState, Scope, Stage, StageName, Status, Step, StepId,
-    Strategy, TaskDraft, TaskEnd, TaskId,
+    At, Budget, Code, Draft, Event, Failure, Outcome, Plan, Record, RunState, Scope, Stage, StageName,
+    Status, Step, StepId, Strategy, TaskDraft, TaskEnd, TaskId,
 };
 
+use super::super::task::{CONDITION, UNJUDGED};
 use super::super::{Deed, Dispatcher, Order};
 use super::{build, money};
 
@@ -108,4 +109,32 @@ fn a_task_that_was_being_taken_back_is_not_left_when_what_it_needs_is_lost() {
     events.push(Event::UndoStarted { scope: Scope::Task(1) });
     let (_, orders) = taken_up(plan, events);
     assert_eq!(undone(&orders), [at(1)]);
+}
+
+#[test]
+fn what_always_runs_is_left_out_too_when_nobody_can_judge_the_tasks_condition() {
+    let mut alone = task("a", json!({}), false);
+    alone.more.when = vec!["lookup('pipe', 'sleep 9')".into()];
+    alone.cleanup.push(Step::new(StepId::new("c").unwrap(), "scripted", json!({})));
+    // The driver died before it could say of the second step what it said of the first.
+    let late = Failure::new(Code::StepTimeout, "the condition took too long");
+    let outcome = Outcome::failed(late).with_reason(UNJUDGED);
+    let (machine, orders) = taken_up(batched(vec![alone]), vec![Event::StepFinished { at: at(0), outcome }]);
+    assert!(!orders.iter().any(|order| matches!(order, Order::Start(_))), "nothing of the task had begun");
+    assert_eq!(machine.state().tasks[0].end, Some(TaskEnd::Failed));
+}
+
+#[test]
+fn a_task_is_taken_back_to_the_end_though_its_lost_hosts_would_be_let_through_today() {
+    let mut both = task("a", json!({}), false);
+    both.hosts = vec!["h0".into(), "h1".into()];
+    both.more.when = vec!["inventory_hostname == 'h0'".into()];
+    both.more.policy.transaction = true;
+    both.more.rollout.max_fail_percentage = Some(90);
+    let left_out = Outcome::skipped(format!("{CONDITION}{}", both.more.when[0]));
+    let mut events = changed(0).to_vec();
+    events.push(Event::StepFinished { at: At { host: 1, ..at(0) }, outcome: left_out });
+    events.push(Event::UndoStarted { scope: Scope::Task(0) });
+    let (_, orders) = taken_up(batched(vec![both]), events);
+    assert_eq!(undone(&orders), [at(0)]);
 }
