@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 use windlass_model::{At, Event, Failure, Outcome, RunStatus, Status, Step};
 
 use super::strand::{Doing, StrandKey, result_of};
+use super::task::UNJUDGED;
 use super::unforeseen::{foreseen, is_unforeseen};
 use super::walk::{Omission, Omitted};
 use super::{Course, Dispatcher, failures};
@@ -148,8 +149,14 @@ impl Dispatcher {
             _ if !in_body => {}
             _ => {
                 self.wanting.remove(&key);
+                let opening = strand.opening;
                 let error = failures::task_expired_failure(task.more().policy.timeout_ms);
-                self.expire(key, error);
+                if opening {
+                    // The answer whether it is to run has come too late.
+                    self.leave_out_all(key, &Outcome::failed(error).with_reason(UNJUDGED));
+                } else {
+                    self.expire(key, error);
+                }
             }
         }
     }

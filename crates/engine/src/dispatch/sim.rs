@@ -300,6 +300,13 @@ impl World {
         all[all.len().saturating_sub(14)..].join("\n")
     }
 
+    /// What happened to one task, and when drivers began.
+    fn story(&self, task: u32) -> String {
+        let mine = [format!("task: {task},"), format!("Task({task})"), "RunStarted".into(), "Signal".into()];
+        let all = self.journal.iter().map(|record| format!("{record:?}"));
+        all.filter(|told| mine.iter().any(|part| told.contains(part))).collect::<Vec<_>>().join("\n")
+    }
+
     fn watch(&mut self, record: &Record) {
         match &record.event {
             Event::RunFinished { .. } => self.succeeded.clear(),
@@ -313,7 +320,7 @@ impl World {
                 assert!(asked || !self.shared || reserved.is_none(), "{at:?} costs, and did not ask");
                 let spec = &self.plan.tasks[at.task as usize];
                 let never = spec.more().when.iter().any(|condition| condition == "false");
-                assert!(!never, "{at:?} runs, and its task's condition is not met");
+                assert!(!never, "{at:?} runs, and its task's condition is not met\n{}", self.story(at.task));
                 let again = self.succeeded.contains(at);
                 assert!(!again, "{at:?} succeeded before, and starts again\n{}", self.tail(&[]));
             }

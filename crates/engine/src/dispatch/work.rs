@@ -109,8 +109,16 @@ impl Dispatcher {
                 }
             }
         };
+        self.leave_out_all(key, &reason);
+        false
+    }
+
+    /// Ends a task on a host of which nothing runs, not even what always does: its own condition is not met, or nobody
+    /// can tell.
+    pub(super) fn leave_out_all(&mut self, key: StrandKey, reason: &Outcome) {
+        let steps = self.plan.tasks[key.0 as usize].steps.len() as u32;
         let failed = reason.status == Status::Failed;
-        for step in 0..task.steps.len() as u32 {
+        for step in 0..steps {
             let at = At { task: key.0, host: key.1, step, item: None };
             if self.state.step(at).is_some_and(|run| run.status().is_some()) {
                 continue;
@@ -120,11 +128,10 @@ impl Dispatcher {
             self.emit(Event::StepFinished { at, outcome });
         }
         let strand = self.strand(key);
-        strand.walk.cursor = task.steps.len() as u32;
+        strand.walk.cursor = steps;
         strand.walk.failed = failed;
         self.wake_followers(key);
         self.strand_done(key);
-        false
     }
 
     /// Stops a strand between two steps; what always runs does so now, and again after the resume.

@@ -9,7 +9,7 @@ use windlass_model::{
 };
 
 use super::super::task::{CONDITION, UNJUDGED};
-use super::super::{Deed, Dispatcher, Order};
+use super::super::{Deed, Dispatcher, Found, Input, Inquiry, Order, Timer};
 use super::{build, money};
 
 fn at(task: u32) -> At {
@@ -120,6 +120,27 @@ fn what_always_runs_is_left_out_too_when_nobody_can_judge_the_tasks_condition() 
     let late = Failure::new(Code::StepTimeout, "the condition took too long");
     let outcome = Outcome::failed(late).with_reason(UNJUDGED);
     let (machine, orders) = taken_up(batched(vec![alone]), vec![Event::StepFinished { at: at(0), outcome }]);
+    assert!(!orders.iter().any(|order| matches!(order, Order::Start(_))), "nothing of the task had begun");
+    assert_eq!(machine.state().tasks[0].end, Some(TaskEnd::Failed));
+}
+
+#[test]
+fn nothing_of_a_task_runs_when_its_time_is_over_before_the_answer_whether_it_is_to_run_counts() {
+    let mut alone = task("a", json!({}), false);
+    alone.more.when = vec!["lookup('pipe', 'yes or no') == 'yes'".into()];
+    alone.more.policy.timeout_ms = Some(10);
+    alone.cleanup.push(Step::new(StepId::new("c").unwrap(), "scripted", json!({})));
+    let (mut machine, orders) = taken_up(batched(vec![alone]), vec![]);
+    let asked = orders.into_iter().find_map(|order| match order {
+        Order::Inquire(inquiry) => Some(inquiry),
+        _ => None,
+    });
+    let Inquiry { at, question, scope, .. } = *asked.expect("its condition asks");
+    let result = question.answer(&scope);
+    machine.handle(12, Input::Found(Box::new(Found { at, result, timed_out: false, cancelled: false })));
+    machine.handle(12, Input::Timer(Timer::Task((0, 0))));
+    while machine.pump(12) {}
+    let (_, orders) = machine.take();
     assert!(!orders.iter().any(|order| matches!(order, Order::Start(_))), "nothing of the task had begun");
     assert_eq!(machine.state().tasks[0].end, Some(TaskEnd::Failed));
 }
