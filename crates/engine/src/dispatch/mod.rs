@@ -237,6 +237,7 @@ impl Dispatcher {
             self.config.values.set(*scope, key, Some(value.clone()));
         }
         let plan = self.plan.clone();
+        self.over = self.stages_over();
         let open = |task: u32| self.state.tasks[task as usize].end.is_none();
         let unmet = |task: u32| {
             let needs = plan.tasks[task as usize].needs.iter();

@@ -3,12 +3,12 @@
 //! What its tasks hand on becomes state of the stage, by name, so that the condition and the next round see it. Tasks
 //! outside that need one inside wait until the stage is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 use windlass_expr::{Value, from_json};
-use windlass_model::{At, Code, Event, Failure, Fragment, Scope, TaskEnd, digest};
+use windlass_model::{At, Code, Event, Failure, Fragment, Phase, Scope, TaskEnd, digest};
 
 use super::message::Matter;
 use super::{Course, Dispatcher};
@@ -34,6 +34,26 @@ impl Dispatcher {
         let needs = self.plan.tasks[task as usize].needs.iter();
         let mut stages = needs.filter_map(|&need| self.repeated_stage(need));
         stages.find(|stage| own != Some(*stage) && self.state.is_lost(*stage))
+    }
+
+    /// The repeated stages of which an earlier driver found that they are over: something that waits for them has begun.
+    /// Their conditions are not asked again, since what they ask may have changed.
+    pub(super) fn stages_over(&self) -> BTreeSet<u32> {
+        let tasks = &self.plan.tasks;
+        let hosts = |task: u32| 0..self.plan.hosts_of(&tasks[task as usize]).len() as u32;
+        let begun = |task: u32| {
+            hosts(task)
+                .any(|host| self.state.steps_on(task, host).iter().any(|step| step.phase != Phase::Pending))
+        };
+        let over = |stage: &&u32| {
+            let mut inside = self.state.tasks_of(**stage);
+            let outside = |next: &u32| tasks[*next as usize].stage != Some(**stage);
+            let passed =
+                |task: u32| self.dependents.of(task).iter().any(|next| outside(next) && begun(*next));
+            let ended = |task: u32| self.state.tasks[task as usize].end.is_some();
+            self.state.tasks_of(**stage).all(ended) && inside.any(passed)
+        };
+        self.repeated.iter().filter(over).copied().collect()
     }
 
     /// Goes on with the repeated stages whose tasks have all ended: to the next round, or to what waits for them.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use windlass_model::{
-    At, Budget, Code, Draft, Event, Failure, Outcome, Plan, Record, RunState, Scope, Stage, StageName,
-    Status, Step, StepId, Strategy, TaskDraft, TaskEnd, TaskId,
+    At, Budget, Code, Draft, Event, Failure, Outcome, Plan, Record, Rounds, RunState, Scope, Stage,
+    StageName, Status, Step, StepId, Strategy, TaskDraft, TaskEnd, TaskId,
 };
 
 use super::super::task::{CONDITION, UNJUDGED};
@@ -158,4 +158,20 @@ fn a_task_is_taken_back_to_the_end_though_its_lost_hosts_would_be_let_through_to
     events.push(Event::UndoStarted { scope: Scope::Task(0) });
     let (_, orders) = taken_up(batched(vec![both]), events);
     assert_eq!(undone(&orders), [at(0)]);
+}
+
+#[test]
+fn a_stage_that_was_over_does_not_begin_another_round_because_its_condition_says_something_else_today() {
+    let inside = task("a", json!({}), true);
+    let after = task("b", json!({}), false).needs(TaskId::new("a").unwrap());
+    let mut plan = batched(vec![inside, after]);
+    plan.policy.strategy = Strategy::Eager;
+    plan.stages[0].policy.transaction = false;
+    plan.stages[0].repeat = Some(Rounds { until: vec!["false".into()], max_rounds: 3 });
+    let mut events = changed(0).to_vec();
+    events.push(ended(0, TaskEnd::Completed));
+    events.push(started(1, 0));
+    let (machine, _) = taken_up(plan, events);
+    assert_eq!(machine.state().round(0), 1);
+    assert_eq!(machine.state().tasks[0].end, Some(TaskEnd::Completed));
 }
