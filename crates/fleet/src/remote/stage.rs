@@ -1,7 +1,7 @@
 //! Taking the files out of a module's parameters that are here, so that they can be laid out there.
 
 use std::fs;
-use std::io;
+use std::io::{self, BufRead as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -197,8 +197,20 @@ fn file_content(request: &mut Request, path: &Path) -> io::Result<Content> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is a pipe, a socket or a device"));
     }
+    let mut file = io::BufReader::with_capacity(1 << 16, fs::File::open(path)?);
     let mut digest = Sha256::new();
-    io::copy(&mut fs::File::open(path)?, &mut digest)?;
+    loop {
+        let read = match file.fill_buf() {
+            Ok([]) => break,
+            Ok(bytes) => {
+                digest.update(bytes);
+                bytes.len()
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            Err(error) => return Err(error),
+        };
+        file.consume(read);
+    }
     Ok(keep(request, hex(&digest.finalize()), Source::File(path.to_owned())))
 }
 

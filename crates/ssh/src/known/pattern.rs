@@ -1,6 +1,6 @@
 //! Host patterns of OpenSSH: `*`, `?`, negation, and names that are hashed.
 
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha1::Sha1;
 
 /// Which hosts a line is for.
