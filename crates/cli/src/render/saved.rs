@@ -33,7 +33,7 @@ pub(crate) fn saved(saved: &SavedPlan, standing: &Standing, palette: Palette, wi
 pub(crate) fn outlook(observed: &Observed, palette: Palette) -> String {
     let words = [
         (Predicted::Changed, "to change something", Tone::Strong),
-        (Predicted::Unknown, "of which only a run can tell", Tone::Skip),
+        (Predicted::Unknown, "unknown before a run", Tone::Skip),
         (Predicted::Ok, "with nothing to change", Tone::Faint),
         (Predicted::Skipped, "to be skipped", Tone::Faint),
     ];

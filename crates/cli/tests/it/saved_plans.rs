@@ -143,6 +143,18 @@ fn the_detailed_exit_status_says_whether_there_is_something_to_do() {
 }
 
 #[test]
+fn what_only_looks_changes_nothing_though_it_is_not_known_what_it_sees() {
+    let env = with(
+        "workflow: w\ntasks:\n  - id: a\n    steps:\n      - { run: date, register: now }\n      \
+         - { debug: { msg: \"{{ now.stdout }}\" } }\n      - { copy: { content: x, dest: x } }\n",
+    );
+    let told = "steps: 1 to change something, 1 unknown before a run, 1 with nothing to change\n";
+    let output = env.run(["plan", "w.yaml", "-o", "p.plan"]);
+    output.success();
+    assert!(output.stdout().contains(told), "{output:?}");
+}
+
+#[test]
 fn of_two_processes_that_apply_one_plan_one_wins() {
     let env = with("workflow: w\ntasks:\n  - { id: a, run: echo ran >> log }\n");
     for round in 1..=15 {

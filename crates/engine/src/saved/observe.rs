@@ -207,8 +207,14 @@ fn predicted(outcome: Option<&Outcome>, acts: bool) -> Predicted {
         Status::Ok => Predicted::Ok,
         Status::Changed => Predicted::Changed,
         Status::Skipped if detail.is_some_and(|detail| detail.blocked) => Predicted::Unknown,
-        // One that never changes anything is not asked what it would change.
-        Status::Skipped if acts && detail.is_some_and(|detail| detail.unknown) => Predicted::Unknown,
+        // One that never changes anything leaves things as they are, whatever it would say.
+        Status::Skipped if detail.is_some_and(|detail| detail.unknown) => {
+            if acts {
+                Predicted::Unknown
+            } else {
+                Predicted::Ok
+            }
+        }
         Status::Skipped => Predicted::Skipped,
         // In check mode a step may fail only because an earlier one did not really do its work.
         Status::Failed | Status::Unreachable | Status::Cancelled | Status::Undone => Predicted::Unknown,
