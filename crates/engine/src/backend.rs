@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use windlass_model::{Become, BlobId, Plan, SecretRef, Source};
 
@@ -100,6 +101,17 @@ pub struct Compiled {
     pub blobs: BTreeMap<BlobId, PathBuf>,
     /// Things worth telling that stop nothing.
     pub warnings: Vec<String>,
+    /// What its expressions ask outside that is no part of the plan's inputs.
+    pub unchecked: Vec<Unchecked>,
+}
+
+/// Something that an expression asks outside and only the run knows: whoever applies the plan later cannot compare it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unchecked {
+    /// Where it stands, as `file:line:column`.
+    pub at: String,
+    /// What it is.
+    pub what: String,
 }
 
 /// Turns documents of one kind into plans. It takes part in every phase, writes to no stream, changes no

@@ -29,7 +29,7 @@
 //!     task.needs.extend(need.map(TaskId::new).transpose()?);
 //!     draft.tasks.push(task);
 //! }
-//! let compiled = Compiled { plan: draft.finish()?, root: "/".into(), blobs: Default::default(), warnings: vec![] };
+//! let compiled = Compiled { plan: draft.finish()?, root: "/".into(), blobs: Default::default(), warnings: vec![], unchecked: vec![] };
 //! let runtime = Runtime::builder().action(Arc::new(Greet)).build()?;
 //! let finished = tokio::runtime::Runtime::new()?
 //!     .block_on(async { runtime.start(compiled, RunOptions::default())?.wait().await })?;
@@ -73,7 +73,7 @@ pub use action::{
     Action, ActionFuture, Actions, AllFuture, BeforeFuture, Blobs, Call, Effect, Estimate, Mode, Output,
     StepContext, Target, Tell,
 };
-pub use backend::{Backend, BackendKey, Backends, Compiled, Document, Loaded, Request};
+pub use backend::{Backend, BackendKey, Backends, Compiled, Document, Loaded, Request, Unchecked};
 pub use builtin::Noop;
 pub use bus::{Bus, Listener, Subscription, Topic};
 pub use capability::{Capability, derive_required};

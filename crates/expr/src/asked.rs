@@ -1,17 +1,29 @@
 //! What a text asks for besides variables, as far as the text alone tells.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use minijinja::machinery::ast::{CallArg, Expr};
 use minijinja::value::ValueKind;
 use serde_json::{Map, Value as Json};
 
 use crate::convert::key_text;
 use crate::env::short;
+use crate::glob;
+use crate::here::Placed;
 use crate::literals;
 use crate::lookups::{self, Source};
+use crate::meter::Metered;
+use crate::outside::Outside;
+
+/// Lookups and filters that ask for nothing but chance.
+const CHANCE: [&str; 4] = ["password_hash", "random", "random_choice", "shuffle"];
 
 /// A question of a text to what is [`Outside`](crate::Outside), or for variables by names that are values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
+    /// What asks.
+    pub way: Way,
     /// The name of the lookup without its collection (`file`, `env`, `vars`), or of the filter or test that
     /// asks (`realpath`, `exists`, `random`). `None` when it is a value itself, and so can be any.
     pub name: Option<String>,
@@ -21,7 +33,45 @@ pub struct Asked {
     pub offset: usize,
 }
 
+/// What asks outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// `lookup`, `query` or `q`.
+    Lookup,
+    /// A filter.
+    Filter,
+    /// A test.
+    Test,
+}
+
 impl Asked {
+    /// Whether the answer may come from outside of the variables, and is not chance alone.
+    pub fn leaves_variables(&self) -> bool {
+        match (self.way, self.name.as_deref()) {
+            (_, Some(name)) if CHANCE.contains(&name) => false,
+            (Way::Lookup, name) => source_of(name) == Source::Outside,
+            (Way::Filter | Way::Test, _) => true,
+        }
+    }
+
+    /// The files that `fileglob` names now, by pattern, each as relative as its pattern is. `None` where something
+    /// else is asked, or where a pattern is not fixed or leads to what cannot be read.
+    pub fn globs(&self, outside: Arc<dyn Outside>) -> Option<BTreeMap<String, Vec<String>>> {
+        let find = match self.way {
+            _ if self.name.as_deref() != Some("fileglob") => return None,
+            Way::Lookup => lookups::globbed,
+            Way::Filter => glob::files_of,
+            Way::Test => return None,
+        };
+        let (_metered, _placed) = (Metered::start(), Placed::before(outside));
+        let found = |term: &Json| {
+            let pattern = term.as_str()?;
+            let names = find(pattern).ok()?.into_iter().map(|hit| hit.name).collect();
+            Some((pattern.to_owned(), names))
+        };
+        self.terms.as_ref()?.iter().map(found).collect()
+    }
+
     /// For each file that the lookup reads, where it is looked for, the first place first; nothing where the
     /// text does not tell.
     pub fn files(&self) -> Vec<Vec<String>> {

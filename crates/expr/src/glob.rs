@@ -111,13 +111,33 @@ fn class(text: &str) -> Option<(Part, &str)> {
     Some((Part::Class(wanted, ranges), &inner[end + 1..]))
 }
 
-/// The whole paths of the files in a folder whose names fit, in order.
-pub(crate) fn files(folder: &str, pattern: &Glob) -> Result<Vec<String>, Error> {
+/// A file that a pattern names.
+pub(crate) struct Hit {
+    /// Its path, as relative as the pattern.
+    pub name: String,
+    /// Its whole path.
+    pub whole: String,
+}
+
+/// The files in a folder whose names fit, in order.
+pub(crate) fn files(folder: &str, pattern: &Glob) -> Result<Vec<Hit>, Error> {
+    let names = names(folder, pattern)?;
+    only_files(names.iter().map(|name| joined(folder, name)))
+}
+
+/// The files that a pattern names, any part of which may be one.
+pub(crate) fn files_of(pattern: &str) -> Result<Vec<Hit>, Error> {
+    let paths = paths(pattern)?;
+    charge(paths.len() * 1024)?;
+    only_files(paths.into_iter())
+}
+
+fn only_files(names: impl Iterator<Item = String>) -> Result<Vec<Hit>, Error> {
     let mut out = Vec::new();
-    for name in names(folder, pattern)? {
-        let place = ask(|outside| outside.look(&joined(folder, &name)))?;
+    for name in names {
+        let place = ask(|outside| outside.look(&name))?;
         if place.kind == PlaceKind::File {
-            out.push(place.path);
+            out.push(Hit { name, whole: place.path });
         }
     }
     Ok(out)
@@ -144,7 +164,7 @@ fn joined(folder: &str, name: &str) -> String {
 }
 
 /// The paths that a pattern names, any part of which may be one, as Python's `glob` finds them.
-pub(crate) fn paths(pattern: &str) -> Result<Vec<String>, Error> {
+fn paths(pattern: &str) -> Result<Vec<String>, Error> {
     let mut found = vec![if pattern.starts_with('/') { "/".to_owned() } else { String::new() }];
     for part in pattern.split('/').filter(|part| !part.is_empty()) {
         let glob = Glob::new(part);

@@ -41,6 +41,12 @@ impl Placed {
         Placed(Some(HERE.replace(Some(here))))
     }
 
+    /// Stands before something outside, with no text to evaluate.
+    pub(crate) fn before(outside: Arc<dyn Outside>) -> Placed {
+        let here = Here { scope: Value::UNDEFINED, outside: Some(outside), depth: 0 };
+        Placed(Some(HERE.replace(Some(here))))
+    }
+
     /// Enters the evaluation of a text that is a part of the present one.
     pub(crate) fn within(scope: &Value) -> Result<Placed, Error> {
         let outer = here()?;

@@ -62,7 +62,7 @@ mod verdicts;
 mod version;
 mod yaml;
 
-pub use asked::Asked;
+pub use asked::{Asked, Way};
 pub use convert::{from_json, from_serialize, to_json};
 pub use error::{Error, ErrorKind};
 pub use expression::Expression;

@@ -8,7 +8,7 @@ mod sequence;
 mod templates;
 mod variables;
 
-pub(crate) use files::candidates;
+pub(crate) use files::{candidates, globbed};
 
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, Value};

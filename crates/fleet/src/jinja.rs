@@ -1,7 +1,7 @@
 //! How a template file is read: the parameters of `template`, and the line in the file that overrides them.
 
 use serde_json::{Map, Value};
-use windlass_expr::{Asked, Error, References, Template, TextOptions};
+use windlass_expr::{Asked, Error, References, Template, TextOptions, Way};
 
 /// The first words of a line that changes how the rest of the file is read, as in Ansible.
 const HEADER: &str = "#jinja2:";
@@ -95,7 +95,7 @@ pub(crate) fn uses(references: &References) -> Vec<String> {
         .iter()
         .filter(|path| path.len() > 1 && ROOTS.contains(&path[0].as_str()))
         .map(|path| path[1..].iter().fold(path[0].clone(), |text, part| text + &subscript(part)))
-        .chain(references.asked.iter().filter_map(lookup))
+        .chain(references.asked.iter().filter_map(question))
         .collect();
     uses.sort();
     uses.dedup();
@@ -106,13 +106,26 @@ fn subscript(part: &str) -> String {
     format!("[{}]", quoted(part))
 }
 
-/// A lookup whose question the text alone tells, of what a plan can stand on.
-fn lookup(asked: &Asked) -> Option<String> {
-    let name =
-        asked.name.as_deref().filter(|_| !asked.files().is_empty() || !asked.variables().is_empty())?;
-    let terms =
-        asked.terms.iter().flatten().filter_map(Value::as_str).map(|term| format!(", {}", quoted(term)));
-    Some(format!("lookup({}{})", quoted(name), terms.collect::<String>()))
+/// What asks outside, so that a plan can stand on it, or say that it does not. What only the run knows of the question
+/// is `omit`, which is no variable of anybody.
+fn question(asked: &Asked) -> Option<String> {
+    let terms = asked.terms.as_ref().and_then(|terms| terms.iter().map(constant).collect());
+    let terms: Vec<String> = terms.unwrap_or_else(|| vec!["omit".to_owned()]);
+    asked.leaves_variables().then(|| match (asked.way, asked.name.as_deref()) {
+        (Way::Lookup, name) => {
+            let name = name.map_or_else(|| "omit".to_owned(), quoted);
+            format!("lookup({})", [vec![name], terms].concat().join(", "))
+        }
+        (Way::Filter, Some(name)) => format!("{} | {name}", terms.join(", ")),
+        (Way::Test, Some(name)) => format!("{} is {name}", terms.join(", ")),
+        (Way::Filter, None) => "omit | map(omit)".to_owned(),
+        (Way::Test, None) => "omit | select(omit)".to_owned(),
+    })
+}
+
+/// A text as an expression writes it. Other values are rare in lookups, and a plan does not stand on them.
+fn constant(term: &Value) -> Option<String> {
+    term.as_str().map(quoted)
 }
 
 fn quoted(text: &str) -> String {
@@ -161,6 +174,6 @@ mod tests {
         assert_eq!(uses(template.references()), ["env['HOME']", "tasks['a-b']['output']"]);
         let template =
             Template::parse("{{ lookup('file', 'a b', x) }}{{ lookup('file', \"it's\") }}").unwrap();
-        assert_eq!(uses(template.references()), ["lookup('file', 'it\\'s')"]);
+        assert_eq!(uses(template.references()), ["lookup('file', 'it\\'s')", "lookup('file', omit)"]);
     }
 }

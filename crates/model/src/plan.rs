@@ -64,6 +64,9 @@ pub struct Inputs {
     /// Files that steps stand on, by the name that the document gives them, with the hash of their content.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, BlobId>,
+    /// The files that patterns of `fileglob` name, by pattern. A run lists them anew: its own steps may make some.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lists: BTreeMap<String, Vec<String>>,
 }
 
 /// The SHA-256 of a content, in hexadecimal: its name in the store.

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use serde::Serialize;
 use serde_json::{Value, json};
-use windlass_engine::Request;
-use windlass_engine::saved::{Made, Predicted};
-use windlass_model::projection::{PlanView, plan_view};
+use windlass_engine::saved::{Predicted, SavedPlan};
+use windlass_engine::{Compiled, Request, Unchecked};
+use windlass_model::PlanId;
+use windlass_model::projection::PlanView;
 
 use super::request::Typed;
 use crate::app::App;
@@ -16,7 +18,8 @@ use crate::{compose, drive, render};
 /// Shows what a document would do, and does nothing
 ///
 /// The plan lists every task in order and what each of its steps will do. Its digest is the same for the same
-/// document, variables and files, wherever and whenever it is made. With `--output` or `--detailed-exitcode` each
+/// document, variables and files, wherever and whenever it is made. Below it stands what its expressions ask that only
+/// a run knows: applying the plan later cannot compare that. With `--output` or `--detailed-exitcode` each
 /// step is asked, in check mode, what it would change as things are now.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
@@ -55,7 +58,7 @@ impl Args {
         if self.output.is_none() && !self.detailed_exitcode {
             let compiled = compose::plan(app, request)?;
             compiled.warnings.iter().for_each(|warning| app.ui.warn(warning));
-            show(&compiled.plan, app)?;
+            self.show(&compiled, None, app)?;
             return Ok(Exit::Done);
         }
         self.asked(request, app).map_err(|error| match error {
@@ -71,7 +74,7 @@ impl Args {
         if let Some(path) = &self.output {
             made.saved.write(path)?;
         }
-        self.show(&made, app)?;
+        self.show(&made.compiled, Some(&made.saved), app)?;
         if let Some(path) = &self.output {
             let path = path.display();
             app.ui.say(&format!("the plan is kept in {path}: `windlass apply {path}` runs it"));
@@ -80,22 +83,35 @@ impl Args {
         Ok(if self.detailed_exitcode && !noop { Exit::Pending } else { Exit::Done })
     }
 
-    fn show(&self, made: &Made, app: &App) -> Result<(), Error> {
-        let saved = &made.saved;
+    /// Shows the plan with what it does not stand on, and what its steps would do where they were asked.
+    fn show(&self, compiled: &Compiled, saved: Option<&SavedPlan>, app: &App) -> Result<(), Error> {
+        let observed = saved.map(|saved| &saved.provenance.observed);
         if !app.json {
-            let plan = render::plan(&saved.plan, app.ui.data, app.ui.data_width());
-            let outlook = render::outlook(&saved.provenance.observed, app.ui.data);
-            return app.out.text(&format!("{plan}{outlook}\n"));
+            let (palette, width) = (app.ui.data, app.ui.data_width());
+            let plan = render::plan(&compiled.plan, palette, width);
+            let unchecked = render::unchecked(&compiled.unchecked, palette, width);
+            let outlook = observed.map(|observed| format!("{}\n", render::outlook(observed, palette)));
+            return app.out.text(&format!("{plan}{unchecked}{}", outlook.unwrap_or_default()));
         }
-        let mut view = plan_view(&saved.plan);
-        if let Value::Object(map) = &mut view {
-            map.insert("predicted".into(), outlook(&saved.provenance.observed));
-            if self.output.is_some() {
-                map.insert("plan_id".into(), json!(saved.plan_id));
-            }
-        }
-        app.out.json(&view)
+        app.out.json(&Shown {
+            plan: PlanView { plan: &compiled.plan, digest: &compiled.plan.digest() },
+            unchecked: &compiled.unchecked,
+            predicted: observed.map(outlook),
+            plan_id: saved.filter(|_| self.output.is_some()).map(|saved| &saved.plan_id),
+        })
     }
+}
+
+/// A plan with what is known beside it, for programs.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    plan: PlanView<'a>,
+    unchecked: &'a [Unchecked],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    predicted: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_id: Option<&'a PlanId>,
 }
 
 /// How many steps would do what, for programs.

@@ -24,7 +24,7 @@ pub(crate) use failure::{failure, step_name};
 pub(crate) use grid::Grid;
 pub(crate) use markdown::markdown;
 pub(crate) use plan::plan;
-pub(crate) use saved::{Standing, outlook, saved};
+pub(crate) use saved::{Standing, outlook, saved, unchecked};
 pub(crate) use status::{Counts, Mark, counts, run_tone, status_mark, step_mark, task_mark};
 pub(crate) use style::{Palette, Tone};
 pub(crate) use summary::{Ending, steps, summary};

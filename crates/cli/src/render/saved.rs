@@ -1,5 +1,6 @@
 //! A saved plan for people: the plan, what it was made from, and whether it can still be applied.
 
+use windlass_engine::Unchecked;
 use windlass_engine::saved::{Change, Observed, Predicted, SavedPlan};
 use windlass_model::RunId;
 
@@ -25,8 +26,20 @@ pub(crate) fn saved(saved: &SavedPlan, standing: &Standing, palette: Palette, wi
     }
     lines.push(outlook(&origin.observed, palette));
     lines.extend(standing_lines(standing, palette));
+    lines.extend(unchecked_lines(&origin.unchecked, palette));
     let head: String = lines.iter().map(|line| format!("{}\n", fit(line, width))).collect();
     format!("{}\n{head}", super::plan(&saved.plan, palette, width))
+}
+
+/// What a plan's expressions ask that whoever applies it cannot compare; nothing where there is none of that.
+pub(crate) fn unchecked(unchecked: &[Unchecked], palette: Palette, width: usize) -> String {
+    unchecked_lines(unchecked, palette).iter().map(|line| format!("{}\n", fit(line, width))).collect()
+}
+
+fn unchecked_lines(unchecked: &[Unchecked], palette: Palette) -> Vec<String> {
+    let head = palette.paint(Tone::Skip, "only the run knows, and `windlass apply` does not compare:");
+    let told = unchecked.iter().map(|one| format!("  {}", tame(&format!("{}: {}", one.at, one.what))));
+    (!unchecked.is_empty()).then_some(head).into_iter().chain(told).collect()
 }
 
 /// What the steps of a plan would do, counted.

@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
-use windlass_testkit::{Fault, Signal};
+use serde_json::json;
+use windlass_testkit::{Fault, Output, Signal};
 
 use super::e2e_signals::alive;
 use super::e2e_support::{env, lines, with};
@@ -90,6 +91,88 @@ tasks: [{ id: c, copy: { content: \"{{ lookup('file', 'note.txt') ~ lookup('env'
     env.file("other.txt", "y");
     env.run(["apply", "p.plan"]).success();
     assert_eq!(env.read("out").as_deref(), Some("oneada"));
+}
+
+#[test]
+fn a_saved_plan_stands_on_the_files_that_patterns_name() {
+    let env = with("workflow: l
+tasks: [{ id: c, copy: { content: \"{{ query('fileglob', 'conf/*.txt') | map('basename') | join(' ') }}\", dest: out } }]
+");
+    env.file("conf/a.txt", "1").file("conf/b.txt", "1").file("conf/note.md", "1");
+    let planned = env.run(["plan", "w.yaml", "-o", "p.plan", "--json"]);
+    assert_eq!(planned.json()["inputs"]["lists"]["conf/*.txt"], json!(["conf/a.txt", "conf/b.txt"]));
+    assert_eq!(planned.json()["unchecked"], json!([]));
+    // Contents are not what a pattern names, and other names do not fit it.
+    env.file("conf/a.txt", "2").file("conf/other.md", "1");
+    env.run(["show", "p.plan"]).success();
+    env.file("conf/c.txt", "1");
+    let stale = env.run(["apply", "p.plan"]);
+    stale.status(1).says("WL0821").says("the list of files conf/*.txt has changed (conf/c.txt)");
+    assert!(!env.has("out"));
+    std::fs::remove_file(env.project().join("conf/c.txt")).expect("removed");
+    env.run(["apply", "p.plan"]).success();
+    assert_eq!(env.read("out").as_deref(), Some("a.txt b.txt"));
+}
+
+#[test]
+fn a_pattern_sees_the_files_that_the_run_itself_makes() {
+    let env = with(
+        "workflow: l
+tasks:
+  - id: make
+    copy: { content: x, dest: made/one.txt }
+  - id: read
+    needs: [make]
+    copy: { content: \"{{ query('fileglob', 'made/*') | length }}\", dest: out }
+",
+    );
+    env.file("made/two.txt", "x");
+    env.run(["run", "w.yaml"]).success();
+    assert_eq!(env.read("out").as_deref(), Some("2"));
+}
+
+#[test]
+fn a_plan_says_what_applying_it_cannot_compare() {
+    let env = with("workflow: l
+vars: { which: { a: note.txt } }
+tasks:
+  - id: known
+    debug: { msg: \"{{ lookup('file', 'note.txt') }} {{ query('fileglob', '*.txt') }} {{ lookup('env', 'WHO') }}\" }
+  - id: unknown
+    with_items: [a]
+    debug: { msg: \"{{ lookup('file', which[item]) }} {{ lookup('pipe', 'date') }} {{ [1, 2] | random }}\" }
+  - id: deep
+    debug: { msg: \"{{ lookup('template', 't.j2') }}\" }
+  - id: file
+    template: { src: file.j2, dest: out }
+  - id: guarded
+    when: \"'x' is exists\"
+    debug: { msg: y }
+");
+    env.file("note.txt", "n")
+        .file("t.j2", "one\n{{ lookup('lines', 'ls') }}")
+        .file("file.j2", "{{ q('fileglob', dirs) }}");
+    env.file("w.yaml", env.read("w.yaml").expect("it is there").replace("vars: {", "vars: { dirs: x,"));
+    let told = |planned: Output| {
+        let all = planned.json()["unchecked"].as_array().cloned().expect("a list");
+        all.iter().map(|one| format!("{} {}", one["at"], one["what"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    let expected = [
+        "t.j2:2:4 the lookup `lines`",
+        "w.yaml:12:22, in the file that is named there the lookup `fileglob` of what only the run knows",
+        "w.yaml:14:19 the test `exists`",
+        "w.yaml:8:23 the lookup `file` of what only the run knows",
+        "w.yaml:8:57 the lookup `pipe`",
+    ];
+    assert_eq!(told(env.run(["plan", "w.yaml", "--json"])), expected);
+    assert_eq!(told(env.run(["plan", "w.yaml", "-o", "p.plan", "--json"])), expected);
+    let kept = env.run(["show", "p.plan", "--json"]).json()["provenance"]["unchecked"].clone();
+    assert_eq!(kept.as_array().map(Vec::len), Some(expected.len()));
+    for args in [&["plan", "w.yaml"][..], &["show", "p.plan"]] {
+        let shown = env.run(args).stdout();
+        assert!(shown.contains("`windlass apply` does not compare:"), "{shown}");
+        assert!(shown.contains("  w.yaml:8:57: the lookup `pipe`"), "{shown}");
+    }
 }
 
 #[test]

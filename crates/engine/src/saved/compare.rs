@@ -14,6 +14,7 @@ pub(super) fn plans(old: &Plan, new: &Plan) -> Vec<Change> {
     let mut found = Vec::new();
     maps(&old.inputs.env, &new.inputs.env, Part::Env, &mut found);
     maps(&old.inputs.files, &new.inputs.files, Part::File, &mut found);
+    lists(&old.inputs.lists, &new.inputs.lists, &mut found);
     maps(&values(&old.vars), &values(&new.vars), Part::Variable, &mut found);
     maps(&old.secrets, &new.secrets, Part::Secret, &mut found);
     let hosts = |plan: &Plan| plan.hosts.iter().map(|host| (host.to_string(), ())).collect();
@@ -72,6 +73,17 @@ fn maps<T: PartialEq>(
     let both = old.iter().filter_map(|(name, old)| Some((name, old, new.get(name)?)));
     for (name, _, _) in both.filter(|(_, old, new)| old != new) {
         found.push(part(name.clone()).is(Turn::Changed(Vec::new())));
+    }
+}
+
+/// Compares what patterns name, and says which files one of the two lists lacks.
+fn lists(old: &BTreeMap<String, Vec<String>>, new: &BTreeMap<String, Vec<String>>, found: &mut Vec<Change>) {
+    each(old, new, Part::List, found, |_, _, _| {});
+    for (pattern, old, new) in old.iter().filter_map(|(name, old)| Some((name, old, new.get(name)?))) {
+        let lacking = |these: &[String], from: &[String]| -> Vec<String> {
+            these.iter().filter(|name| !from.contains(name)).cloned().collect()
+        };
+        note(Part::List(pattern.clone()), [lacking(old, new), lacking(new, old)].concat(), found);
     }
 }
 

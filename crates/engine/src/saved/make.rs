@@ -37,6 +37,7 @@ pub async fn plan(runtime: &Runtime, request: Request, scope: Option<&Scope>) ->
         invoker: request.invoker.word().into(),
         scope: scope.and_then(Home::of),
         observed,
+        unchecked: compiled.unchecked.clone(),
     };
     let saved = SavedPlan::new(compiled.plan.clone(), provenance);
     secret::refuse(&saved, &secrets)?;

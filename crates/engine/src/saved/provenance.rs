@@ -10,7 +10,7 @@ use windlass_model::{Become, BlobId};
 use windlass_store::Scope;
 
 use super::Observed;
-use crate::{BackendKey, Document, Error, Hosts, Invoker, Request};
+use crate::{BackendKey, Document, Error, Hosts, Invoker, Request, Unchecked};
 
 /// What a plan was made from. The environment variables and files that it stands on are in the plan itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct Provenance {
     /// What its steps found and would do.
     #[serde(default)]
     pub observed: Observed,
+    /// What its expressions ask outside that applying it cannot compare.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<Unchecked>,
 }
 
 /// Where the runs of a project are remembered, and with them which plans were applied.

@@ -26,6 +26,8 @@ pub enum Part {
     Env(String),
     /// A file, by the name that the document gives it.
     File(String),
+    /// What a pattern of `fileglob` names.
+    List(String),
     /// A variable of the workflow.
     Variable(String),
     /// A declared secret: where it comes from, not what it is.
@@ -64,6 +66,7 @@ impl fmt::Display for Part {
             Part::Workflow(field) => write!(f, "the workflow's {field}"),
             Part::Env(name) => write!(f, "environment variable {name}"),
             Part::File(name) => write!(f, "file {name}"),
+            Part::List(pattern) => write!(f, "the list of files {pattern}"),
             Part::Variable(name) => write!(f, "variable {name}"),
             Part::Secret(name) => write!(f, "secret {name}"),
             Part::Host(name) => write!(f, "host {name}"),

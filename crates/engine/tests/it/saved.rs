@@ -102,7 +102,13 @@ impl Backend for Lines {
             let step = Step::new(StepId::new("do").unwrap(), *word, input);
             draft.tasks.push(TaskDraft::new(TaskId::new(task).unwrap()).step(step));
         }
-        Ok(Compiled { plan: draft.finish()?, root: "/".into(), blobs: BTreeMap::new(), warnings: vec![] })
+        Ok(Compiled {
+            plan: draft.finish()?,
+            root: "/".into(),
+            blobs: BTreeMap::new(),
+            warnings: vec![],
+            unchecked: vec![],
+        })
     }
 }
 
@@ -320,6 +326,7 @@ fn provenance(plan: &Plan) -> Provenance {
         invoker: "local".into(),
         scope: None,
         observed: Observed::default(),
+        unchecked: vec![],
     }
 }
 

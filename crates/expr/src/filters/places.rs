@@ -6,20 +6,15 @@ use crate::args::{Args, Entry, entry};
 use crate::glob;
 use crate::here::ask;
 use crate::meter::charge;
-use crate::outside::{Place, PlaceKind};
+use crate::outside::Place;
 
 pub(super) static FILTERS: &[Entry] = &[
     entry("realpath", &[], |_, args| Ok(place(args.input_text()?)?.real.into())),
     entry("expanduser", &[], expanduser),
     entry("expandvars", &[], expandvars),
     entry("fileglob", &[], |_, args| {
-        let mut out: Vec<Value> = Vec::new();
-        for path in glob::paths(&args.input_text()?)? {
-            if place(path.clone())?.kind == PlaceKind::File {
-                out.push(path.into());
-            }
-        }
-        Ok(out.into())
+        let found = glob::files_of(&args.input_text()?)?;
+        Ok(found.into_iter().map(|hit| Value::from(hit.name)).collect())
     }),
 ];
 

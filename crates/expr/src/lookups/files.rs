@@ -7,7 +7,7 @@ use serde_json::Map;
 use super::{Entry, Source, Terms, entry};
 use crate::args::items;
 use crate::convert::json_of;
-use crate::glob::{self, Glob};
+use crate::glob::{self, Glob, Hit};
 use crate::here::ask;
 use crate::meter::{charge, charge_nodes};
 use crate::outside::PlaceKind;
@@ -42,17 +42,17 @@ pub(super) static LOOKUPS: &[Entry] = &[
 
 /// Where a path leads: to the folder for its kind, or to the place as it is written.
 pub(super) fn in_reach(terms: &Terms<'_>, folder: &str, path: &str) -> Result<String, Error> {
-    match found(terms, folder, path)? {
+    match found(folder, path).map_err(|error| terms.failed(error))? {
         Some((path, _)) => Ok(path),
         None => Err(terms.error(format!("finds no `{path}`"))),
     }
 }
 
 /// The path as it was found, and the whole one.
-fn found(terms: &Terms<'_>, folder: &str, path: &str) -> Result<Option<(String, String)>, Error> {
+fn found(folder: &str, path: &str) -> Result<Option<(String, String)>, Error> {
     for candidate in candidates(folder, path) {
         charge(QUESTION)?;
-        let place = ask(|outside| outside.look(&candidate)).map_err(|error| terms.failed(error))?;
+        let place = ask(|outside| outside.look(&candidate))?;
         if place.kind != PlaceKind::Nothing {
             return Ok(Some((candidate, place.path)));
         }
@@ -130,26 +130,32 @@ fn url(terms: &Terms<'_>) -> Result<Vec<Value>, Error> {
     Ok(out)
 }
 
-/// The files that a pattern names, in the order of their names. Only the last part may be a pattern.
 fn fileglob(terms: &Terms<'_>) -> Result<Vec<Value>, Error> {
     let mut out = Vec::new();
     for term in terms.texts()? {
-        let (folder, name) = term.rsplit_once('/').unwrap_or(("", &term));
-        let pattern = Glob::new(name);
-        let folders = match term.rfind('/') {
-            Some(0) => vec!["/".to_owned()],
-            Some(_) => found(terms, "files", folder)?.into_iter().map(|(path, _)| path).collect(),
-            None => vec!["files".to_owned(), ".".to_owned()],
-        };
-        for folder in folders {
-            let files = glob::files(&folder, &pattern).map_err(|error| terms.failed(error))?;
-            if !files.is_empty() {
-                out.extend(files.into_iter().map(Value::from));
-                break;
-            }
-        }
+        let found = globbed(&term).map_err(|error| terms.failed(error))?;
+        out.extend(found.into_iter().map(|hit| Value::from(hit.whole)));
     }
     Ok(out)
+}
+
+/// The files that a pattern of the lookup `fileglob` names, in the order of their names. Only the last part may be a
+/// pattern.
+pub(crate) fn globbed(term: &str) -> Result<Vec<Hit>, Error> {
+    let (folder, name) = term.rsplit_once('/').unwrap_or(("", term));
+    let pattern = Glob::new(name);
+    let folders = match term.rfind('/') {
+        Some(0) => vec!["/".to_owned()],
+        Some(_) => found("files", folder)?.into_iter().map(|(path, _)| path).collect(),
+        None => vec!["files".to_owned(), ".".to_owned()],
+    };
+    for folder in folders {
+        let files = glob::files(&folder, &pattern)?;
+        if !files.is_empty() {
+            return Ok(files);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// The first of several paths at which there is anything.

@@ -6,7 +6,7 @@ use minijinja::machinery::ast::{Call, CallArg, Expr, Filter, Macro, Stmt};
 use serde_json::Value as Json;
 
 use super::{References, arg_expr, is_forgiving_filter, is_forgiving_test, path, start};
-use crate::asked::{Asked, Constants, Need, source_of};
+use crate::asked::{Asked, Constants, Need, Way, source_of};
 use crate::env::{FUNCTIONS, IMPURE_FUNCTIONS, short};
 use crate::lookups::Source;
 use crate::rewrite::Dialect;
@@ -200,7 +200,7 @@ impl<'s> Walk<'s> {
             Expr::Test(test) => {
                 let terms = self.constants.value(&test.expr).map(|input| vec![input]);
                 let offset = test.span().start_offset as usize;
-                self.need(Need::of_test(test.name), &test.args, test.name, terms, offset);
+                self.need((Way::Test, test.name), Need::of_test(test.name), &test.args, terms, offset);
                 self.expr(&test.expr, is_forgiving_test(test.name));
                 self.args(&test.args, false);
             }
@@ -230,43 +230,43 @@ impl<'s> Walk<'s> {
     fn filter(&mut self, filter: &Filter<'_>, offset: usize) {
         let input = filter.expr.as_ref().and_then(|input| self.constants.value(input));
         let terms = input.map(|input| vec![input]);
-        self.need(Need::of_filter(filter.name), &filter.args, filter.name, terms, offset);
-        let (skipped, of): (usize, fn(&str) -> Need) = match filter.name {
-            "map" => (0, Need::of_filter),
-            "select" | "reject" => (0, Need::of_test),
-            "selectattr" | "rejectattr" => (1, Need::of_test),
+        self.need((Way::Filter, filter.name), Need::of_filter(filter.name), &filter.args, terms, offset);
+        let (skipped, way, of): (usize, Way, fn(&str) -> Need) = match filter.name {
+            "map" => (0, Way::Filter, Need::of_filter),
+            "select" | "reject" => (0, Way::Test, Need::of_test),
+            "selectattr" | "rejectattr" => (1, Way::Test, Need::of_test),
             _ => return,
         };
         let Some(CallArg::Pos(applied)) = filter.args.get(skipped) else { return };
         match self.constants.value(applied) {
             Some(Json::String(name)) => {
-                self.need(of(&name), &filter.args[skipped + 1..], &name, None, offset);
+                self.need((way, &name), of(&name), &filter.args[skipped + 1..], None, offset);
             }
             Some(_) => {}
-            None => self.ask(None, None, offset),
+            None => self.ask(way, None, None, offset),
         }
     }
 
     fn need(
         &mut self,
+        (way, name): (Way, &str),
         need: Need,
         args: &[CallArg<'_>],
-        name: &str,
         terms: Option<Vec<Json>>,
         offset: usize,
     ) {
         match need {
             _ if !need.arises(args) => {}
             Need::ClockUnless(..) => self.out.pure = false,
-            _ => self.ask(Some(short(name)), terms, offset),
+            _ => self.ask(way, Some(short(name)), terms, offset),
         }
     }
 
-    fn ask(&mut self, name: Option<&str>, terms: Option<Vec<Json>>, offset: usize) {
+    fn ask(&mut self, way: Way, name: Option<&str>, terms: Option<Vec<Json>>, offset: usize) {
         self.out.pure = false;
         self.out.asks = true;
         let name = name.map(str::to_owned);
-        self.out.asked.push(Asked { name, terms, offset });
+        self.out.asked.push(Asked { way, name, terms, offset });
     }
 
     fn lookup(&mut self, call: &Call<'_>, offset: usize) {
@@ -278,7 +278,7 @@ impl<'s> Walk<'s> {
         let terms = self.constants.terms(args.as_slice());
         match source_of(name.as_deref()) {
             Source::Terms => {}
-            Source::Outside => self.ask(name.as_deref().map(short), terms, offset),
+            Source::Outside => self.ask(Way::Lookup, name.as_deref().map(short), terms, offset),
             Source::Variables => self.named(name.as_deref().map(short), terms, call, offset),
         }
     }
@@ -293,7 +293,10 @@ impl<'s> Walk<'s> {
                     self.record(vec![term.to_owned()], offset, guarded);
                 }
             }
-            terms => self.out.asked.push(Asked { name: name.map(str::to_owned), terms, offset }),
+            terms => {
+                let name = name.map(str::to_owned);
+                self.out.asked.push(Asked { way: Way::Lookup, name, terms, offset });
+            }
         }
     }
 

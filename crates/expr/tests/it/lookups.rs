@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value as Json, json};
 use windlass_expr::{
-    Asked, ErrorKind, Expression, Local, Outside, Place, PlaceKind, References, Scope, Template, Value,
+    Asked, ErrorKind, Expression, Local, Outside, Place, PlaceKind, References, Scope, Template, Value, Way,
     references_of_tree, render_tree,
 };
 
@@ -202,31 +202,34 @@ fn a_scope_within_a_scope_keeps_its_door() {
 
 #[test]
 fn texts_tell_what_they_will_ask_for() {
-    let cases: [(&str, Option<&str>, Option<Json>); 14] = [
-        ("{{ lookup('file', 'a.txt', \"b\") }}", Some("file"), Some(json!(["a.txt", "b"]))),
-        ("{{ lookup('file', name ~ '.txt') }}", Some("file"), None),
-        ("{{ q('ansible.builtin.env', 'HOME') }}", Some("env"), Some(json!(["HOME"]))),
-        ("{{ lookup(which, 'x') }}", None, Some(json!(["x"]))),
-        ("{{ query('pipe', *all) }}", Some("pipe"), None),
-        (r"{{ lookup('pipe', 'grep \. x') }}", Some("pipe"), Some(json!([r"grep \. x"]))),
-        (r"{% if lookup('pipe', 'a\tb') %}{% endif %}", Some("pipe"), Some(json!(["a\tb"]))),
-        ("{{ 'x' is exists }}", Some("exists"), Some(json!(["x"]))),
-        ("{{ path | realpath }}", Some("realpath"), None),
-        ("{{ all | map('realpath') | list }}", Some("realpath"), None),
-        ("{{ all | selectattr('path', 'is_dir') | list }}", Some("is_dir"), None),
-        ("{{ all | random }}", Some("random"), None),
-        ("{{ 'x' | password_hash }}", Some("password_hash"), Some(json!(["x"]))),
+    use Way::{Filter, Lookup, Test};
+    let cases: [(&str, Way, Option<&str>, Option<Json>); 14] = [
+        ("{{ lookup('file', 'a.txt', \"b\") }}", Lookup, Some("file"), Some(json!(["a.txt", "b"]))),
+        ("{{ lookup('file', name ~ '.txt') }}", Lookup, Some("file"), None),
+        ("{{ q('ansible.builtin.env', 'HOME') }}", Lookup, Some("env"), Some(json!(["HOME"]))),
+        ("{{ lookup(which, 'x') }}", Lookup, None, Some(json!(["x"]))),
+        ("{{ query('pipe', *all) }}", Lookup, Some("pipe"), None),
+        (r"{{ lookup('pipe', 'grep \. x') }}", Lookup, Some("pipe"), Some(json!([r"grep \. x"]))),
+        (r"{% if lookup('pipe', 'a\tb') %}{% endif %}", Lookup, Some("pipe"), Some(json!(["a\tb"]))),
+        ("{{ 'x' is exists }}", Test, Some("exists"), Some(json!(["x"]))),
+        ("{{ path | realpath }}", Filter, Some("realpath"), None),
+        ("{{ all | map('realpath') | list }}", Filter, Some("realpath"), None),
+        ("{{ all | selectattr('path', 'is_dir') | list }}", Test, Some("is_dir"), None),
+        ("{{ all | random }}", Filter, Some("random"), None),
+        ("{{ 'x' | password_hash }}", Filter, Some("password_hash"), Some(json!(["x"]))),
         (
             "{{ lookup('first_found', {'files': ['a']}, skip=true) }}",
+            Lookup,
             Some("first_found"),
             Some(json!([{"files": ["a"]}])),
         ),
     ];
-    for (text, name, terms) in cases {
+    for (text, way, name, terms) in cases {
         let references = asked(text);
         let terms = terms.and_then(|terms| terms.as_array().cloned());
         let offset = references.asked.first().map_or(0, |asked| asked.offset);
-        assert_eq!(references.asked, [Asked { name: name.map(str::to_owned), terms, offset }], "{text}");
+        let name = name.map(str::to_owned);
+        assert_eq!(references.asked, [Asked { way, name, terms, offset }], "{text}");
         assert!(!references.pure, "{text}");
     }
 }
@@ -283,4 +286,53 @@ fn a_text_tells_which_files_and_variables_its_lookups_read() {
     let references = asked("{{ lookup('env', 'A b', 'C') }}{{ lookup('file', 'D') }}");
     let variables: Vec<&str> = references.asked.iter().flat_map(Asked::variables).collect();
     assert_eq!(variables, ["A", "C"]);
+}
+
+#[test]
+fn a_text_tells_which_files_its_patterns_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for name in ["files/a.conf", "b.conf", "c.conf", "sub/one/x.txt", "sub/two/y.txt"] {
+        std::fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+        std::fs::write(root.join(name), "").unwrap();
+    }
+    std::fs::create_dir(root.join("d.conf")).unwrap();
+    let globs = |text: &str| {
+        let here: Arc<dyn Outside> = Arc::new(machine(root));
+        asked(text).asked.iter().map(|asked| asked.globs(here.clone())).collect::<Vec<_>>()
+    };
+    let found = |pairs: &[(&str, &[&str])]| {
+        let pair = |(pattern, names): &(&str, &[&str])| {
+            (pattern.to_string(), names.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        Some(pairs.iter().map(pair).collect::<BTreeMap<_, _>>())
+    };
+    let both = found(&[("*.conf", &["files/a.conf"]), ("sub/one/*", &["sub/one/x.txt"])]);
+    assert_eq!(globs("{{ query('fileglob', '*.conf', 'sub/one/*') }}"), [both]);
+    assert_eq!(globs("{{ '*.conf' | fileglob }}"), [found(&[("*.conf", &["b.conf", "c.conf"])])]);
+    let deep = found(&[("sub/*/*", &["sub/one/x.txt", "sub/two/y.txt"])]);
+    assert_eq!(globs("{{ 'sub/*/*' | fileglob }}"), [deep]);
+    assert_eq!(globs("{{ q('fileglob', 'gone/*') }}"), [found(&[("gone/*", &[])])]);
+    assert_eq!(
+        globs("{{ q('fileglob', name) }}{{ lookup('file', 'b.conf') }}{{ name | fileglob }}"),
+        [None, None, None]
+    );
+}
+
+#[test]
+fn chance_and_variables_are_not_outside() {
+    let leaves = |text: &str| asked(text).asked.iter().any(Asked::leaves_variables);
+    for text in
+        ["{{ q('pipe', 'x') }}", "{{ lookup(x) }}", "{{ 'x' is exists }}", "{{ all | map(x) | list }}"]
+    {
+        assert!(leaves(text), "{text}");
+    }
+    for text in [
+        "{{ all | random }}",
+        "{{ q('random_choice', 1, 2) }}",
+        "{{ lookup('vars', x) }}",
+        "{{ q('varnames', x) }}",
+    ] {
+        assert!(!leaves(text), "{text}");
+    }
 }

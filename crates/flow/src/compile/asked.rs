@@ -1,30 +1,78 @@
-//! What lookups read that a text names: the plan stands on it, and is stale when it changes.
+//! What lookups read that a text names: the plan stands on it, and is stale when it changes. What only the run knows
+//! is told, so that a person knows what applying the plan later cannot compare.
 
 use std::sync::Arc;
 
-use windlass_engine::CompileContext;
-use windlass_expr::References;
-use windlass_model::Source;
+use windlass_engine::{CompileContext, Unchecked};
+use windlass_expr::{Asked, Local, References, Template, Way};
+use windlass_model::{Location, Source, Span};
 
 use super::Cx;
 
 impl Cx<'_> {
-    /// Records the variables of the environment and the files that the lookups of a text read. A file that
-    /// cannot be read is none: its lookup fails when it runs, or provides for that.
-    pub(super) fn note_asked(&self, refs: &References, source: &Arc<Source>) {
+    /// Records the variables of the environment, the files and the lists of files that the lookups of a text read, and
+    /// what else it asks outside. `place` says where something of the text stands.
+    pub(super) fn note_asked(
+        &self,
+        refs: &References,
+        source: &Arc<Source>,
+        place: &dyn Fn(usize) -> String,
+    ) {
         for asked in &refs.asked {
-            for name in asked.variables() {
-                self.env.borrow_mut().insert(name.to_owned(), self.request.env.get(name).cloned());
-            }
-            for places in asked.files() {
-                self.in_context(source, |context| {
-                    places
-                        .iter()
-                        .filter(|place| !place.starts_with('~'))
-                        .find(|place| context.file(place).is_ok())
-                });
+            let recorded = match (asked.way, asked.name.as_deref()) {
+                (Way::Lookup, Some("env")) => self.record_env(asked),
+                (Way::Lookup, Some("file" | "unvault" | "template")) => self.record_files(asked, source),
+                (_, Some("fileglob")) => self.record_lists(asked),
+                _ => false,
+            };
+            if !recorded && asked.leaves_variables() {
+                let told = Unchecked { at: place(asked.offset), what: described(asked) };
+                self.unchecked.borrow_mut().insert(told);
             }
         }
+    }
+
+    fn record_env(&self, asked: &Asked) -> bool {
+        for name in asked.variables() {
+            self.env.borrow_mut().insert(name.to_owned(), self.request.env.get(name).cloned());
+        }
+        asked.terms.is_some()
+    }
+
+    /// A file that cannot be read is none: its lookup fails when it runs, or provides for that. One in the home folder
+    /// is somebody's own, and no input.
+    fn record_files(&self, asked: &Asked, source: &Arc<Source>) -> bool {
+        let mut at_home = false;
+        for places in asked.files() {
+            at_home |= places.iter().any(|place| place.starts_with('~'));
+            let mut places = places.iter().filter(|place| !place.starts_with('~'));
+            let found = self.in_context(source, |context| places.find(|place| context.file(place).is_ok()));
+            if let Some(place) = found.filter(|_| asked.name.as_deref() == Some("template")) {
+                self.note_template(place, source);
+            }
+        }
+        asked.terms.is_some() && !at_home
+    }
+
+    /// Notes what a looked-up template asks in turn.
+    fn note_template(&self, place: &str, source: &Arc<Source>) {
+        if !self.looked_up.borrow_mut().insert(place.to_owned()) {
+            return;
+        }
+        let Ok(text) = std::fs::read_to_string(self.root.join(place)) else { return };
+        // What cannot be read as a template fails when it is looked up.
+        let Ok(template) = Template::parse(&text) else { return };
+        let own = Source::new(place, text.as_str());
+        let within = |offset: usize| Location { source: own.clone(), span: Span::new(offset, offset) };
+        self.note_asked(template.references(), source, &|offset| within(offset).to_string());
+    }
+
+    fn record_lists(&self, asked: &Asked) -> bool {
+        let here = Local::new(self.root, self.request.env.clone());
+        let found = asked.globs(Arc::new(here));
+        let recorded = found.is_some();
+        self.lists.borrow_mut().extend(found.into_iter().flatten());
+        recorded
     }
 
     /// Does something with what is noted and recorded for a text.
@@ -41,5 +89,19 @@ impl Cx<'_> {
             contexts.len() - 1
         });
         f(&self.contexts.borrow()[at].1)
+    }
+}
+
+/// What is asked, and why the plan does not stand on it.
+fn described(asked: &Asked) -> String {
+    let way = match asked.way {
+        Way::Lookup => "lookup",
+        Way::Filter => "filter",
+        Way::Test => "test",
+    };
+    match (&asked.name, &asked.terms) {
+        (None, _) => format!("a {way} whose name only the run knows"),
+        (Some(name), None) => format!("the {way} `{name}` of what only the run knows"),
+        (Some(name), Some(_)) => format!("the {way} `{name}`"),
     }
 }

@@ -27,7 +27,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use windlass_engine::{CompileContext, Compiled, Error, Request, Words};
+use windlass_engine::{CompileContext, Compiled, Error, Request, Unchecked, Words};
 use windlass_model::{
     Code, Diagnostic, Diagnostics, Draft, Inputs, Intent, Inventory, Plan, Source, Stage, StageName,
 };
@@ -61,6 +61,12 @@ pub(super) struct Cx<'a> {
     registered: BTreeSet<&'a str>,
     problems: Problems,
     env: RefCell<BTreeMap<String, Option<String>>>,
+    /// What texts ask outside that only the run knows.
+    unchecked: RefCell<BTreeSet<Unchecked>>,
+    /// The files that patterns name.
+    lists: RefCell<BTreeMap<String, Vec<String>>>,
+    /// Templates that are looked up, whose own questions are noted.
+    looked_up: RefCell<BTreeSet<String>>,
     /// Circles of variables that were told.
     circles: RefCell<BTreeSet<String>>,
     /// What step compilers note and record, for each text that steps come from.
@@ -101,6 +107,9 @@ pub(crate) fn compile(
         graph,
         problems,
         env: RefCell::default(),
+        unchecked: RefCell::default(),
+        lists: RefCell::default(),
+        looked_up: RefCell::default(),
         circles: RefCell::default(),
         contexts: RefCell::default(),
     };
@@ -222,10 +231,11 @@ impl<'a> Cx<'a> {
         if !problems.is_empty() {
             return Err(Error::Document(problems));
         }
-        draft.inputs = Inputs { env: self.env.into_inner(), files };
+        draft.inputs = Inputs { env: self.env.into_inner(), files, lists: self.lists.into_inner() };
         let plan = draft.finish()?;
         let warnings = nothing_chosen(&plan, self.request).into_iter().collect();
-        Ok(Compiled { plan, root: self.root.to_path_buf(), blobs, warnings })
+        let unchecked = self.unchecked.into_inner().into_iter().collect();
+        Ok(Compiled { plan, root: self.root.to_path_buf(), blobs, warnings, unchecked })
     }
 }
 

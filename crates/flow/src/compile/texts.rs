@@ -179,7 +179,9 @@ impl<'a> Cx<'a> {
     pub(super) fn check_use(&self, look: Look<'_, 'a>, source: &Arc<Source>, node: &Node, text: &str) {
         let Ok(expression) = Expression::parse(text) else { return };
         let at = || node.location(source);
-        self.note_asked(expression.references(), source);
+        self.note_asked(expression.references(), source, &|_| {
+            format!("{}, in the file that is named there", at())
+        });
         for path in &expression.references().paths {
             if let Some(id) = path.get(1).filter(|_| path[0] == "tasks")
                 && let Some(whole) = self.whole_id(look.space, id)
@@ -198,7 +200,7 @@ impl<'a> Cx<'a> {
     /// Finds what a text stands on, and tells what is wrong with it.
     fn examine(&self, look: Look<'_, 'a>, text: Text<'_>, refs: &References) -> Uses {
         let mut all = Uses { live: !refs.pure, ..Uses::default() };
-        self.note_asked(refs, &text.written.source);
+        self.note_asked(refs, &text.written.source, &|offset| text.at(Some(offset)).to_string());
         for path in &refs.paths {
             let name = path.join(".");
             let guarded = refs.guarded.contains(&name);
