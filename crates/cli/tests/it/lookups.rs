@@ -323,6 +323,33 @@ fn a_command_that_is_asked_ends_with_the_run_and_with_its_step() {
     assert_eq!(alive(&env), Vec::<String>::new());
 }
 
+#[test]
+fn what_a_file_asks_ends_with_the_run_and_with_its_step() {
+    let slow = "{{ lookup('pipe', 'sleep 61.5 & echo $! >> pids; echo $$ >> pids; sleep 62.5') }}";
+    let lay_out = |key: &str, file: &str| {
+        let env = with(&format!("workflow: l\ntasks: [{{ id: t, steps: [{{ {key}, {file} }}] }}]\n"));
+        env.file("t.j2", slow).file("vars.yaml", format!("made: \"{slow}\"\n"));
+        env
+    };
+    for file in ["template: { src: t.j2, dest: out }", "include_vars: vars.yaml"] {
+        let env = lay_out("id: ask", file);
+        let mut running = env.call(["run", "w.yaml"]).start();
+        running.until("the command", || lines(&env, "pids") == 2);
+        running.signal(Signal::INT);
+        // Two that come at once are one.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        running.signal(Signal::INT);
+        let began = std::time::Instant::now();
+        running.wait().status(2);
+        // The command would take over a minute, and an order that nobody hears is waited for.
+        assert!(began.elapsed() < std::time::Duration::from_secs(40), "{file}");
+        assert_eq!((env.state()["state"].as_str(), alive(&env)), (Some("interrupted"), vec![]), "{file}");
+        let env = lay_out("timeout: 300ms", file);
+        env.run(["run", "w.yaml"]).status(1).says("took longer than 300ms");
+        assert_eq!(alive(&env), Vec::<String>::new(), "{file}");
+    }
+}
+
 /// Commands wherever an expression may stand. Each writes down that it was asked.
 const EVERYWHERE: &str = "workflow: l
 tasks:

@@ -9,6 +9,7 @@ use windlass_gate::undo::Before;
 use windlass_gate::{Module, Reply, find};
 use windlass_model::{At, Code, Failure};
 
+use super::patience::Time;
 use super::{Listener, long, output};
 use crate::Foresight;
 use crate::failure;
@@ -184,16 +185,22 @@ async fn batch(
 /// Renders the parameters and finds the files, on a thread where that may take its time.
 async fn prepare(module: &'static dyn Module, step: StepContext) -> Result<Request, Failure> {
     let name = module.spec().name;
+    let deadline = deadline(&step);
     let work = move || {
-        let StepContext { input, root, blobs, scope, .. } = step;
-        Request::prepare(name, input, &root, &blobs, scope)
+        let StepContext { input, root, blobs, scope, cancel, .. } = step;
+        let time = Time::new(move || cancel.is_cancelled(), deadline);
+        time.judge(time.during(|| Request::prepare(name, input, &root, &blobs, scope)))
     };
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(failure::cancelled()))
 }
 
-/// The surroundings of a step. One of several has no deadline but a length, which begins with its request.
+/// When a step is out of time. One of several has no deadline but a length, which begins with its request.
+fn deadline(step: &StepContext) -> Option<Instant> {
+    step.deadline.or_else(|| Some(Instant::now() + step.limit?))
+}
+
+/// The surroundings of a step.
 fn around(step: &StepContext) -> Surroundings {
-    let limit = step.limit.map(|limit| Instant::now() + limit);
     Surroundings {
         check: step.mode.check,
         foresight: Foresight::of(&step.memory),
@@ -201,7 +208,7 @@ fn around(step: &StepContext) -> Surroundings {
         root: step.root.clone(),
         environment: step.environment.clone(),
         cancel: step.cancel.clone(),
-        deadline: step.deadline.or(limit),
+        deadline: deadline(step),
         capture: long::WHOLE,
         listener: Arc::new(Listener(step.progress.clone())),
     }

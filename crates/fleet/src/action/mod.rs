@@ -5,6 +5,7 @@ mod copy;
 mod far;
 mod long;
 mod output;
+mod patience;
 mod script;
 mod template;
 mod undo;
@@ -22,6 +23,7 @@ use windlass_engine::{
 use windlass_gate::{Cancel, Context, Forecast, Module, Progress, Reply, Silent};
 use windlass_model::Failure;
 
+use self::patience::Time;
 use crate::Foresight;
 use crate::local::{CAPTURE, LocalRunner, Surroundings, call};
 use crate::reach::{Reach, becomes};
@@ -184,8 +186,28 @@ fn bare_context<'a>(cwd: &'a Path, env: &'a BTreeMap<String, String>, cancel: &'
     }
 }
 
-/// Renders and lays out what the module needs, for as long as `end` takes.
+/// Renders and lays out what the module needs, for as long as `end` takes. What expressions ask on the way is given up
+/// when the step is over.
 fn prepare(
+    module: &'static dyn Module,
+    work: Work,
+    cx: &Context<'_>,
+    end: &mut End<'_>,
+) -> Result<Reply, Failure> {
+    let cancel = cx.cancel.clone();
+    let time = Time::new(move || cancel.is_cancelled(), cx.deadline);
+    let mut begun = false;
+    let result = time.during(|| {
+        lay_out(module, work, cx, &mut |params| {
+            begun = true;
+            end(params)
+        })
+    });
+    // A module that began says itself why it failed.
+    if begun { result } else { time.judge(result) }
+}
+
+fn lay_out(
     module: &'static dyn Module,
     work: Work,
     cx: &Context<'_>,
