@@ -291,12 +291,17 @@ impl Dispatcher {
 
     /// How long an attempt may take: the least of what the step, its task and a forced end leave it.
     pub(super) fn limit(&self, key: StrandKey, own: Option<u64>) -> Option<u64> {
-        let forced = matches!(self.course, Course::Closing { .. } | Course::Interrupting { hard: true, .. });
         let cleanup = self.plan.tasks[key.0 as usize].cleanup;
         let in_body = self.strands.get(&key).filter(|strand| strand.walk.cursor < cleanup);
         let left = |at: u64| at.saturating_sub(self.now).max(1);
         let task = in_body.and_then(|strand| strand.deadline).map(left);
-        [own, task, forced.then_some(FORCED_CLEANUP_MS)].into_iter().flatten().min()
+        [self.own_limit(own), task].into_iter().flatten().min()
+    }
+
+    /// What is left of a time of one's own where the run is being ended by force.
+    pub(super) fn own_limit(&self, own: Option<u64>) -> Option<u64> {
+        let forced = matches!(self.course, Course::Closing { .. } | Course::Interrupting { hard: true, .. });
+        [own, forced.then_some(FORCED_CLEANUP_MS)].into_iter().flatten().min()
     }
 
     pub(super) fn ask(&mut self, key: StrandKey, at: At, input: &Json) -> Pace {

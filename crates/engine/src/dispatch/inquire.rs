@@ -138,7 +138,7 @@ impl Dispatcher {
             return None;
         }
         let key = (at.task, at.host);
-        let (scope, limit_ms) = (scope(self), self.inquiry_limit(at, matter));
+        let (scope, limit_ms) = (scope(self), self.limit(key, self.own_time(at, matter)));
         self.inquiries.open.insert(at, matter);
         self.count_start(key);
         if matter.is_of_strand() {
@@ -148,10 +148,10 @@ impl Dispatcher {
         None
     }
 
-    fn inquiry_limit(&self, at: At, matter: Matter) -> Option<u64> {
+    /// The time of the step that asks, where it is a step.
+    fn own_time(&self, at: At, matter: Matter) -> Option<u64> {
         let step = self.plan.tasks[at.task as usize].steps.get(at.step as usize);
-        let own = step.filter(|_| matter != Matter::TaskCondition).and_then(|step| step.more().timeout_ms);
-        self.limit((at.task, at.host), own)
+        step.filter(|_| matter != Matter::TaskCondition).and_then(|step| step.more().timeout_ms)
     }
 
     /// Ends what is being asked for a task, or for all. What is being taken back goes on when the run ends.
@@ -176,7 +176,10 @@ impl Dispatcher {
         }
         let result = match result {
             Err(_) if cut => Err(Failure::new(Code::Cancelled, "the step was ended before it was done")),
-            Err(_) if timed_out => Err(self.timed_out(key, at)),
+            Err(_) if timed_out => {
+                let what = if matter == Matter::TaskCondition { "the task's condition" } else { "the step" };
+                Err(self.timed_out(key, what, self.own_time(at, matter)))
+            }
             result => result,
         };
         self.inquiries.found.insert((at, matter), result);

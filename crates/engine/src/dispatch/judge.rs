@@ -41,7 +41,8 @@ impl Dispatcher {
         }
         let result = match done.result {
             result if done.timed_out && !succeeded => {
-                let (error, usage) = (self.timed_out(key, done.at), self.cut_usage(done.at, &result));
+                let own = self.plan.tasks[key.0 as usize].steps[done.at.step as usize].more().timeout_ms;
+                let (error, usage) = (self.timed_out(key, "the step", own), self.cut_usage(done.at, &result));
                 Ok(Output { failed: true, error: Some(error), usage, ..Output::default() })
             }
             Err(error) if error.code == Code::ActionPanicked => {
@@ -91,17 +92,15 @@ impl Dispatcher {
         self.go_on(key);
     }
 
-    pub(super) fn timed_out(&mut self, key: StrandKey, at: At) -> Failure {
-        let now = self.now;
-        let step = self.plan.tasks[at.task as usize].steps.get(at.step as usize);
-        let limit = step.and_then(|step| step.more().timeout_ms).unwrap_or_default();
+    /// The failure of what had a time of its `own`, or none, and was ended by whichever limit came first.
+    pub(super) fn timed_out(&mut self, key: StrandKey, what: &str, own: Option<u64>) -> Failure {
+        let task = self.plan.tasks[key.0 as usize].more().policy.timeout_ms;
         let deadline = self.strands.get(&key).and_then(|strand| strand.deadline);
-        if deadline.is_some_and(|deadline| now >= deadline) {
-            return failures::task_expired_failure(
-                self.plan.tasks[at.task as usize].more().policy.timeout_ms,
-            );
+        if deadline.is_some_and(|deadline| self.now >= deadline) {
+            return failures::task_expired_failure(task);
         }
-        Failure::new(Code::StepTimeout, format!("the step took longer than {}", failures::duration(limit)))
+        let limit = failures::duration(self.own_limit(own).or(task).unwrap_or_default());
+        Failure::new(Code::StepTimeout, format!("{what} took longer than {limit}"))
             .hint("raise its timeout, or look at why it is slow")
     }
 
