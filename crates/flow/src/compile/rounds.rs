@@ -10,7 +10,7 @@ use super::Cx;
 use super::graph::Target;
 use super::problems::problem;
 use super::texts::Look;
-use crate::document::Condition;
+use crate::document::{Condition, INSTEAD, WHY};
 
 impl<'a> Cx<'a> {
     /// How a stage is repeated. Its conditions see what its tasks hand on, by name, besides variables.
@@ -27,9 +27,10 @@ impl<'a> Cx<'a> {
         };
         for task in tasks().filter(|place| place.task.transaction) {
             if let Some(id) = &task.task.id {
-                let message = format!("task `{}` is a transaction in a stage that is repeated", id.value);
+                let message =
+                    format!("task `{}` is a transaction in a stage that is repeated: {WHY}", id.value);
                 let wrong = problem(Code::ExclusiveKeys, &id.at, message);
-                self.problems.note(wrong.hint("leave out `transaction`, or the stage's `repeat`"));
+                self.problems.note(wrong.hint(INSTEAD));
             }
         }
         let until = repeat.until.iter().map(until).collect();

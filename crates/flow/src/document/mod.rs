@@ -27,6 +27,7 @@ pub(crate) use condition::Condition;
 pub(crate) use policy::{limit, millis};
 pub(crate) use read::read;
 pub(crate) use rollout::{Rollout, Where};
+pub(crate) use rounds::{INSTEAD, WHY};
 pub(crate) use vars::is_name;
 
 /// A value with its place.

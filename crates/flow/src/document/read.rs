@@ -130,11 +130,12 @@ impl File<'_> {
         map.required("name");
         let name = map.text("name").map(|name| Placed { at: reader.location(name.span), value: name.value });
         let name = name.unwrap_or_else(|| Placed { value: String::new(), at: reader.location(node.span) });
+        let transaction = policy::transaction(&mut map);
         let stage = Stage {
             name,
-            repeat: rounds::read(reader, &mut map),
+            repeat: rounds::read(reader, &mut map, transaction),
             vars: vars::variables(reader, &mut map, "vars"),
-            policy: Policy { transaction: policy::transaction(&mut map), ..policy::stage(reader, &mut map) },
+            policy: Policy { transaction, ..policy::stage(reader, &mut map) },
             tasks: self.tasks(&mut map),
         };
         map.finish();
