@@ -94,7 +94,7 @@ impl Dispatcher {
     pub(super) fn abandon(&mut self, key: StrandKey) {
         let plan = self.plan.clone();
         let task = &plan.tasks[key.0 as usize];
-        let reason = self.closing_reason();
+        let reason = self.ending_reason(key.0);
         let at = self.strand(key).at();
         let begun = |phase: Option<Phase>| {
             matches!(
@@ -143,8 +143,29 @@ impl Dispatcher {
         }
     }
 
-    /// Ends the tasks of a stage before their time.
+    /// Whether nothing of a task goes on, because its stage is closed.
+    pub(super) fn is_closed(&self, task: u32) -> bool {
+        let stage = self.plan.tasks[task as usize].stage;
+        stage.is_some_and(|stage| self.closed_stages.contains_key(&stage))
+    }
+
+    /// Whether what is no cleanup of a task may begin.
+    pub(super) fn goes(&self, task: u32) -> bool {
+        self.course == Course::Going && !self.is_closed(task)
+    }
+
+    /// Why a task ends before its time.
+    pub(super) fn ending_reason(&self, task: u32) -> String {
+        let stage = self.plan.tasks[task as usize].stage;
+        match stage.and_then(|stage| self.closed_stages.get(&stage)) {
+            Some(why) if self.course == Course::Going => why.clone(),
+            _ => self.closing_reason(),
+        }
+    }
+
+    /// Ends the tasks of a stage before their time: what runs is ended, what waits begins nothing more.
     pub(super) fn close_stage(&mut self, stage: u32, why: &str) {
+        self.closed_stages.entry(stage).or_insert_with(|| why.to_owned());
         let tasks: Vec<u32> = (0..self.plan.tasks.len() as u32)
             .filter(|&t| self.plan.tasks[t as usize].stage == Some(stage))
             .filter(|&t| self.state.tasks[t as usize].end.is_none())
@@ -161,9 +182,20 @@ impl Dispatcher {
             self.stop_rolling(task, why);
             self.end_inquiries(Some(task));
             for (key, doing) in active {
-                if doing == Doing::Running {
-                    let at = self.strand(key).at();
-                    self.orders.push(Order::Cancel(at));
+                match doing {
+                    Doing::Running => {
+                        let (at, sent) = (self.strand(key).at(), self.strand(key).convoy.is_some());
+                        // Not the one whose failure this is: its step has just ended.
+                        if sent || self.state.step(at).is_some_and(|run| run.phase == Phase::Running) {
+                            self.orders.push(Order::Cancel(at));
+                        }
+                    }
+                    Doing::Sleeping | Doing::Asking | Doing::Held | Doing::Wanting => {
+                        self.wanting.remove(&key);
+                        self.wake(key);
+                    }
+                    // They come to `work`, which ends them, by themselves.
+                    Doing::Ready | Doing::Inquiring | Doing::Holding | Doing::Parked => {}
                 }
             }
         }

@@ -9,9 +9,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 use windlass_model::{At, Event, Intent, OnDoubt, Phase, Step, Task};
 
+use super::Dispatcher;
 use super::message::{Deed, Finished, Start};
 use super::strand::{Convoy, Doing, StrandKey};
-use super::{Course, Dispatcher};
 use crate::vars::{each_of_step, references};
 
 /// How many steps a convoy has at most. What was handed over cannot be called back, so that this also bounds
@@ -23,7 +23,7 @@ impl Dispatcher {
     pub(super) fn convoy(&mut self, key: StrandKey, at: At, start: &Start) -> Vec<Start> {
         let plan = self.plan.clone();
         let task = &plan.tasks[key.0 as usize];
-        if self.course != Course::Going
+        if !self.goes(key.0)
             || at.item.is_some()
             || at.step >= task.cleanup
             || task.more().policy.timeout_ms.is_some()

@@ -75,7 +75,7 @@ impl Dispatcher {
                 task.steps[at.step as usize].more().repeat.as_ref().map_or(0, |repeat| repeat.pause_ms);
             let last =
                 self.state.expansions.get(&at.whole()).is_none_or(|e| item as usize + 1 >= e.items.len());
-            if pause > 0 && !last && self.course == Course::Going {
+            if pause > 0 && !last && self.goes(key.0) {
                 self.sleep(key, pause);
             }
             return;

@@ -75,7 +75,7 @@ impl Dispatcher {
         self.count_stop(key);
         self.strand(key).doing = Doing::Ready;
         // What always runs does so while the run is being ended; nothing else begins then.
-        let may = self.course == Course::Going || at.step >= task.cleanup;
+        let may = self.goes(key.0) || at.step >= task.cleanup;
         match refused {
             Some(failure) if may => {
                 let outcome = self.let_through(step, Outcome::failed(failure));

@@ -211,8 +211,7 @@ impl Dispatcher {
                 RetryOn::Any => !error.permanent,
                 RetryOn::Transient => error.transient,
             };
-            let alive =
-                self.course == Course::Going && self.strand(key).deadline.is_none_or(|at| at > self.now);
+            let alive = self.goes(key.0) && self.strand(key).deadline.is_none_or(|at| at > self.now);
             if may && alive && tried < retry.max_attempts {
                 let spread = self.draw();
                 return Judged::Again(error.clone(), retry.delay_ms(tried, spread), attempt.usage);
@@ -266,7 +265,11 @@ impl Dispatcher {
             delay_ms,
             used: usage.map(Box::new),
         });
-        self.sleep(key, delay_ms);
+        if self.is_closed(key.0) {
+            self.wake(key)
+        } else {
+            self.sleep(key, delay_ms)
+        }
         self.check_overdraft();
     }
 

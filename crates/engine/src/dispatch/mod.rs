@@ -166,6 +166,8 @@ pub(crate) struct Dispatcher {
     passes: Vec<undo::Pass>,
     /// Stages whose transaction failed, and that are taken back when all their tasks have ended.
     failed_stages: BTreeSet<u32>,
+    /// Stages of which nothing goes on, and why.
+    closed_stages: BTreeMap<u32, String>,
     broken: Option<IllegalEvent>,
     /// What tasks hand on that a check cannot know.
     gaps: BTreeMap<u32, Gaps>,
@@ -214,6 +216,7 @@ impl Dispatcher {
             orders: Vec::new(),
             passes: Vec::new(),
             failed_stages: BTreeSet::new(),
+            closed_stages: BTreeMap::new(),
             broken: None,
             course: Course::Going,
             now,

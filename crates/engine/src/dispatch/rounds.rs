@@ -143,6 +143,7 @@ impl Dispatcher {
         let bytes = serde_json::to_vec(&fragment).unwrap_or_default();
         let at = At { task: tasks.first().copied().unwrap_or(0), step: 0, host: 0, item: None };
         self.emit(Event::PlanExtended { at, fragment, digest: digest::sha256_hex(&bytes).into() });
+        self.closed_stages.remove(&stage);
         let plan = self.plan.clone();
         for &task in &tasks {
             let spec = &plan.tasks[task as usize];

@@ -1,6 +1,7 @@
 //! The dispatcher under a deterministic simulator: virtual time, scripted actions, faults and signals, by seed.
 
 mod cases;
+mod closing;
 mod plans;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -165,6 +166,7 @@ impl World {
             self.watch_pause(record);
         }
         self.journal.extend(records);
+        self.check_closed(machine, &orders);
         for order in orders {
             match order {
                 Order::Start(start) => {
@@ -213,6 +215,18 @@ impl World {
         }
         self.check_budget(machine.state());
         self.check_windows();
+    }
+
+    /// In a stage that is closed nothing begins but cleanup, unless it is ended at once.
+    fn check_closed(&self, machine: &Dispatcher, orders: &[Order]) {
+        for (index, order) in orders.iter().enumerate() {
+            let Order::Start(start) = order else { continue };
+            let (at, cleanup) = (start.at, self.plan.tasks[start.at.task as usize].cleanup);
+            let body = at.step < cleanup && !matches!(start.deed, Deed::Undo(_));
+            let ends = |order: &Order| matches!(order, Order::Cancel(other) if other.task == at.task);
+            let ended = || orders[index..].iter().any(ends);
+            assert!(!body || !machine.is_closed(at.task) || ended(), "{at:?} begins\n{}", self.tail(&[]));
+        }
     }
 
     /// No task works on more hosts at once than its window has room for.

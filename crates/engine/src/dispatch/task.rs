@@ -111,10 +111,10 @@ impl Dispatcher {
         if failed && self.is_transaction(task) && self.begin_undo(Scope::Task(task), self.failure_of(task)) {
             return;
         }
-        let closing = matches!(self.course, Course::Closing { .. });
+        let closing = matches!(self.course, Course::Closing { .. }) || self.is_closed(task);
         let cut_short = closing && failed && self.is_cut_short(task);
         if cut_short {
-            let why = self.closing_reason();
+            let why = self.ending_reason(task);
             return self.finish_task(task, TaskEnd::Blocked, Some(why), None, None);
         }
         if failed {

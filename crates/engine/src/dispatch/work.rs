@@ -56,6 +56,10 @@ impl Dispatcher {
                     self.abandon(key);
                     Pace::On
                 }
+                _ if in_body && self.is_closed(key.0) => {
+                    self.abandon(key);
+                    Pace::On
+                }
                 _ => self.step(key),
             };
             if pace == Pace::Wait {
@@ -89,7 +93,7 @@ impl Dispatcher {
         // A crash may have come between the first step that was left out and the last.
         let left_out = |outcome: &Outcome| is_by_condition(outcome) || is_unjudged(outcome);
         let begun = steps.iter().find_map(|step| step.outcome().filter(left_out));
-        let asks = !more.when.is_empty() && fresh && self.course == Course::Going;
+        let asks = !more.when.is_empty() && fresh && self.goes(key.0);
         if begun.is_none() && !asks {
             return true;
         }

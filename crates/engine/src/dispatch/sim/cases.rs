@@ -12,12 +12,12 @@ use super::super::task::{CONDITION, UNJUDGED};
 use super::super::{Deed, Dispatcher, Found, Input, Inquiry, Order, Timer};
 use super::{build, money};
 
-fn at(task: u32) -> At {
+pub(super) fn at(task: u32) -> At {
     At { task, step: 0, host: 0, item: None }
 }
 
 /// A task of one step that may cost something, in the stage that is a transaction, or in none.
-fn task(id: &str, input: Json, staged: bool) -> TaskDraft {
+pub(super) fn task(id: &str, input: Json, staged: bool) -> TaskDraft {
     let step = Step::new(StepId::new("s").unwrap(), "scripted", input);
     let mut task = TaskDraft::new(TaskId::new(id).unwrap()).step(step);
     task.stage = staged.then(|| StageName::new("stage").unwrap());
@@ -25,7 +25,7 @@ fn task(id: &str, input: Json, staged: bool) -> TaskDraft {
 }
 
 /// A run in batches, with a budget of 20.
-fn batched(tasks: Vec<TaskDraft>) -> Plan {
+pub(super) fn batched(tasks: Vec<TaskDraft>) -> Plan {
     let mut draft = Draft::new("case", "workflow/dag");
     draft.policy.strategy = Strategy::Batched;
     draft.policy.budget = Some(Budget { cost: Some(money(20).cost), tokens: None });
@@ -56,7 +56,7 @@ fn ended(task: u32, end: TaskEnd) -> Event {
 }
 
 /// A driver that takes the run up after these events, as far as it comes by itself.
-fn taken_up(plan: Plan, events: Vec<Event>) -> (Dispatcher, Vec<Order>) {
+pub(super) fn taken_up(plan: Plan, events: Vec<Event>) -> (Dispatcher, Vec<Order>) {
     let first = [Event::RunStarted { pid: 1, resumed: false }];
     let record = |(seq, event)| Record { seq, time: 1, event };
     let records: Vec<Record> = (1..).zip(first.into_iter().chain(events)).map(record).collect();
