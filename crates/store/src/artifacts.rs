@@ -12,9 +12,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use windlass_model::projection::{ErrorReport, PlanView, RunMeta, RunView};
+use windlass_model::projection::{ErrorReport, PlanView, RunMeta, RunView, has_audit};
 use windlass_model::{Record, RunState};
 
+use self::audit::AuditLog;
 use self::events::EventLog;
 use crate::files::{self, Draft};
 use crate::{Error, Result, Store};
@@ -65,6 +66,8 @@ pub struct Writer {
     folder: PathBuf,
     meta: RunMeta,
     events: EventLog,
+    /// Only of a run that was known to ask language models when its driver began.
+    audit: Option<AuditLog>,
     /// When the replaced files were last written, and how long that took.
     written: Option<(Instant, Duration)>,
     /// Whether records came since then.
@@ -90,6 +93,7 @@ impl Writer {
             events: EventLog::new(store, &folder, meta.run_id.clone()),
             folder,
             meta: meta.clone(),
+            audit: None,
             written: None,
             stale: true,
             failing: None,
@@ -100,6 +104,9 @@ impl Writer {
         files::private_folder(&self.folder)?;
         files::clear_drafts(&self.folder);
         self.events.catch_up(state)?;
+        if has_audit(state) {
+            self.audit = Some(AuditLog::open(store, &self.meta, state)?);
+        }
         if !self.folder.join("plan.json").exists() {
             self.plan(state)?;
         }
@@ -117,8 +124,9 @@ impl Writer {
         if self.waits() {
             return Ok(());
         }
+        let told = self.audit.as_mut().map_or(Ok(()), |audit| audit.add(records));
         let written = self.events.add(state, records).and_then(|()| self.refresh(state));
-        self.judge(written)
+        self.judge(told.and(written))
     }
 
     /// Writes what is due though no records come. When that is, [`Writer::due`] says.
@@ -140,7 +148,7 @@ impl Writer {
     pub fn end(&mut self, state: &RunState) -> Result<()> {
         let events = self.events.catch_up(state).and_then(|()| self.events.sync());
         let rest = self.rewrite(state, true);
-        let audit = audit::write(&self.store, &self.folder, &self.meta, state);
+        let audit = audit::write(&self.store, &self.folder, &self.meta, state, self.audit.take());
         events.and(rest).and(audit)
     }
 

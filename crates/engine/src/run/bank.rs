@@ -199,7 +199,11 @@ impl Clerk {
                     Job::Reserve(ask) => asks.push(ask),
                     Job::Settle(more) => settled.extend(more),
                     Job::Probe(asks) => self.probe(&asks),
-                    Job::Drain(tell) => drop(tell.send(self.failed.take().map_or(Ok(()), Err))),
+                    Job::Drain(tell) => {
+                        tell.send(self.failed.take().map_or(Ok(()), Err)).ok();
+                        // The run is over. What closing takes is done while its last record is written.
+                        (self.project, self.user) = (None, None);
+                    }
                 }
             }
             self.reserve_each(asks);

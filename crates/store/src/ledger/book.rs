@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use windlass_model::{Budget, Cost, Money, Tokens, Usage};
 
+use super::claim::reserve;
 use super::holds::{held, is_driven, place};
 use super::{Account, Claim, Holder, Pot, Refusal, Sum};
 use crate::sqlite::schema::{self, Format};
@@ -189,49 +190,6 @@ impl Ledger {
     }
 }
 
-fn reserve(db: &Transaction<'_>, claim: &Claim, now_ms: u64) -> Result<Option<Refusal>, Fault> {
-    if !claim.most.others.is_empty() {
-        let pot = claim.pots.first().cloned().unwrap_or(Pot::Project);
-        return Ok(Some(Refusal { pot, why: "the step costs money in more than one currency".into() }));
-    }
-    let Holder { lease, run, at, attempt } = &claim.holder;
-    let (lease, place) = (lease.as_os_str().as_bytes(), place(*at));
-    db.prepare_cached("DELETE FROM hold WHERE lease = ?1 AND run = ?2 AND place = ?3 AND attempt = ?4")?
-        .execute(params![lease, run.as_str(), place, attempt])?;
-    for pot in &claim.pots {
-        let limits = limits(db, pot, &claim.limits)?;
-        if limits.is_empty() {
-            continue;
-        }
-        let (mut all, held) = (spent(db, pot, &pot.period(now_ms))?.0, held(db, pot, &pot.period(now_ms))?);
-        held.iter().for_each(|(_, usage)| all.add(usage));
-        let refusal = limits.iter().find_map(|limit| limit.refuses(&all.seen_by(limit), &claim.most));
-        if let Some(why) = refusal {
-            return Ok(Some(Refusal { pot: pot.clone(), why }));
-        }
-    }
-    let most = &claim.most;
-    db.prepare_cached(
-        "INSERT INTO hold (lease, run, place, attempt, tokens, amount, currency)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?
-    .execute(params![
-        lease,
-        run.as_str(),
-        place,
-        attempt,
-        whole(most.tokens),
-        most.cost.amount.0,
-        most.cost.currency
-    ])?;
-    let key = db.last_insert_rowid();
-    for pot in &claim.pots {
-        db.prepare_cached("INSERT OR IGNORE INTO claim (pot, period, hold) VALUES (?1, ?2, ?3)")?
-            .execute(params![pot.to_string(), pot.period(now_ms), key])?;
-    }
-    Ok(None)
-}
-
 /// Settles one hold; gives the budgets, with their periods, that it was on.
 pub(super) fn settle(
     db: &Transaction<'_>,
@@ -304,7 +262,7 @@ fn limit(db: &Connection, pot: &str) -> Result<Option<Budget>, Fault> {
 }
 
 /// What was used of a budget, and the part of it that is a bound.
-fn spent(db: &Connection, pot: &Pot, period: &str) -> Result<(Sum, Sum), Fault> {
+pub(super) fn spent(db: &Connection, pot: &Pot, period: &str) -> Result<(Sum, Sum), Fault> {
     let mut find = db.prepare_cached(
         "SELECT tokens, amount, currency, input, output, cache_read, cache_write, bound FROM spent
          WHERE pot = ?1 AND period = ?2",
@@ -340,7 +298,7 @@ fn overdraft(
 }
 
 /// All limits of a budget: the one that is set, and those that were said elsewhere.
-fn limits(db: &Connection, pot: &Pot, said: &[(Pot, Budget)]) -> Result<Vec<Budget>, Fault> {
+pub(super) fn limits(db: &Connection, pot: &Pot, said: &[(Pot, Budget)]) -> Result<Vec<Budget>, Fault> {
     let said = said.iter().filter(|(of, _)| of == pot).map(|(_, limit)| limit.clone());
     Ok(limit(db, &pot.to_string())?.into_iter().chain(said).collect())
 }
@@ -349,7 +307,7 @@ fn account(db: &Connection, pot: Pot, now_ms: u64) -> Result<Account, Fault> {
     let period = pot.period(now_ms);
     let (used, bound) = spent(db, &pot, &period)?;
     let (mut reserved, mut orphaned) = (Sum::default(), Sum::default());
-    for (lease, usage) in held(db, &pot, &period)? {
+    for (lease, usage) in held(db, &pot, &period, None)? {
         if is_driven(&lease) { reserved.add(&usage) } else { orphaned.add(&usage) }
     }
     let limit = limit(db, &pot.to_string())?;
@@ -370,7 +328,7 @@ fn used_of(row: &Row<'_>) -> rusqlite::Result<Usage> {
     Ok(Usage { kinds, ..usage(row, 0)? })
 }
 
-fn whole(count: u64) -> i64 {
+pub(super) fn whole(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

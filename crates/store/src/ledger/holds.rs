@@ -74,13 +74,19 @@ fn is_lost(lease: &Path) -> bool {
     lease.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
-/// What is held back of a budget, each with the lease of its driver.
-pub(super) fn held(db: &Connection, pot: &Pot, period: &str) -> Result<Vec<(PathBuf, Usage)>, Fault> {
+/// What is held back of a budget, each with the lease of its driver, but for the hold of this key.
+pub(super) fn held(
+    db: &Connection,
+    pot: &Pot,
+    period: &str,
+    but: Option<i64>,
+) -> Result<Vec<(PathBuf, Usage)>, Fault> {
     let mut find = db.prepare_cached(
         "SELECT tokens, amount, currency, lease FROM hold JOIN claim ON claim.hold = hold.key
-         WHERE pot = ?1 AND period = ?2",
+         WHERE pot = ?1 AND period = ?2 AND claim.hold IS NOT ?3",
     )?;
-    let rows = find.query_map(params![pot.to_string(), period], |row| Ok((path(row, 3)?, usage(row, 0)?)))?;
+    let rows =
+        find.query_map(params![pot.to_string(), period, but], |row| Ok((path(row, 3)?, usage(row, 0)?)))?;
     Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
 }
 

@@ -7,6 +7,7 @@
 
 mod book;
 mod calendar;
+mod claim;
 mod holds;
 mod pot;
 

@@ -1,6 +1,7 @@
 //! The one thread that writes: it takes all that waits, packs it, and commits it in one transaction, so that
 //! the more is waiting the less each record costs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -226,6 +227,7 @@ fn fail(shared: &Shared, error: Error) {
 
 fn write_all(mut db: Connection, shared: &Shared) {
     let _guard = Guard(shared);
+    let mut going = BTreeSet::new();
     while let Some((jobs, position)) = next(&mut db, shared) {
         let (mut calls, mut appended) = (Vec::new(), Vec::new());
         for job in jobs {
@@ -246,8 +248,29 @@ fn write_all(mut db: Connection, shared: &Shared) {
         shared.durable.send_modify(|durable| durable.position = Position(position));
         drop(queue);
         shared.drained.notify_all();
+        if follow(&mut going, &appended) && going.is_empty() {
+            // While the last run's driver writes its files, which takes as long.
+            truncate_log(&db);
+        }
     }
     truncate_log(&db);
+}
+
+/// Keeps account of the runs that go on; gives whether one of them came to its end.
+fn follow(going: &mut BTreeSet<RunId>, appended: &[Job]) -> bool {
+    let mut ended = false;
+    for job in appended {
+        let Job::Append { run, records } = job else { continue };
+        match records.last().map(|record| &record.event) {
+            Some(Event::RunFinished { .. } | Event::RunInterrupted { .. }) => {
+                going.remove(run);
+                ended = true;
+            }
+            Some(_) => drop(going.insert(run.clone())),
+            None => {}
+        }
+    }
+    ended
 }
 
 /// Waits for work and takes all of it; none when the queue is closed and empty.

@@ -167,6 +167,29 @@ fn what_a_run_holds_back_that_is_gone_is_settled_at_its_bound() {
 }
 
 #[test]
+fn to_hold_the_same_back_once_more_asks_the_limits_and_writes_nothing() {
+    let (_folder, path) = scratch();
+    let ledger = Ledger::open(&path).unwrap();
+    ledger.set_limit(&Pot::Day, Some(&limit(100))).unwrap();
+    let one = holder("r", 1, 1);
+    let ask = |most, now| ledger.reserve(&[claim(&one, most, &[Pot::Day])], false, now).unwrap()[0].is_some();
+    let log = || std::fs::read(path.with_extension("db-wal")).unwrap();
+    assert!(!ask(60, NOON));
+    let before = log();
+    assert!(!ask(60, NOON), "its own hold is not in its way");
+    assert_eq!(log(), before, "the disk has it already");
+    // Another amount or another day is another hold.
+    assert!(!ask(70, NOON) && log() != before);
+    assert!(!ask(70, NOON + DAY));
+    assert!(account(&ledger, &Pot::Day, NOON).orphaned.is_zero());
+    assert_eq!(dollars(&account(&ledger, &Pot::Day, NOON + DAY).orphaned), 70);
+    // What was set meanwhile counts, and what is refused holds nothing.
+    ledger.set_limit(&Pot::Day, Some(&limit(50))).unwrap();
+    assert!(ask(70, NOON + DAY));
+    assert!(account(&ledger, &Pot::Day, NOON + DAY).orphaned.is_zero());
+}
+
+#[test]
 fn limits_that_a_claim_brings_hold_beside_those_that_are_set() {
     let (_folder, path) = scratch();
     let ledger = Ledger::open(&path).unwrap();
