@@ -1,44 +1,24 @@
 //! Canonical JSON: no spaces, the members of every object sorted by name, so that one value has one text.
 //!
 //! A member is written behind those before it and then moved to its place among them: nothing but the text
-//! itself is held in memory, however large a plan is.
+//! itself is held in memory, however large a plan is. Members that come in order cost nothing to keep in it.
 
-use std::cell::RefCell;
-use std::io::{self, Write};
-use std::rc::Rc;
-
-use serde::Serialize;
-use serde_json::ser::{Formatter, Serializer};
+use serde::ser::{self, Error as _};
+use serde::{Serialize, Serializer};
+use serde_json::{Error, Result};
 
 /// The canonical text of a value. It fails for maps whose keys are no texts.
-pub(crate) fn to_vec(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
-    let text = Text::default();
-    let sorted = Sorted { text: text.clone(), objects: Vec::new(), members: Vec::new() };
-    value.serialize(&mut Serializer::with_formatter(text.clone(), sorted))?;
-    Ok(text.0.take())
+pub(crate) fn to_vec(value: &impl Serialize) -> Result<Vec<u8>> {
+    let mut writer = Writer::default();
+    value.serialize(&mut writer)?;
+    Ok(writer.text)
 }
 
-/// The text so far. The serializer writes to it, and its formatter moves what was written.
-#[derive(Clone, Default)]
-struct Text(Rc<RefCell<Vec<u8>>>);
-
-impl Write for Text {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Sorts the members of each object as they come.
-struct Sorted {
-    text: Text,
-    /// The objects that are open: where each one's members begin.
-    objects: Vec<usize>,
-    /// The members of the open objects. An object's finished ones are sorted; the last may still be open.
+/// Writes values one after another.
+#[derive(Default)]
+struct Writer {
+    text: Vec<u8>,
+    /// The members of the objects that are open. An object's finished ones are sorted; the last may still be open.
     members: Vec<Member>,
 }
 
@@ -68,35 +48,50 @@ fn before(text: &[u8], a: &Member, b: &Member) -> bool {
     said(one) < said(other)
 }
 
-impl Formatter for Sorted {
-    fn begin_object<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.objects.push(self.members.len());
-        writer.write_all(b"{")
+impl Writer {
+    /// What needs no rules of this format's own.
+    fn plain(&mut self, value: &(impl Serialize + ?Sized)) -> Result<()> {
+        serde_json::to_writer(&mut self.text, value)
     }
 
-    fn begin_object_key<W: Write + ?Sized>(&mut self, _: &mut W, _: bool) -> io::Result<()> {
-        let start = self.text.0.borrow().len();
-        self.members.push(Member { start, name: 0, escaped: false });
-        Ok(())
-    }
-
-    fn end_object_key<W: Write + ?Sized>(&mut self, _: &mut W) -> io::Result<()> {
-        let text = self.text.0.borrow();
-        let member = self.members.last_mut().expect("a key ends after it began");
-        member.name = text.len() - member.start - 2;
-        member.escaped = member.name(&text).contains(&b'\\');
-        Ok(())
-    }
-
-    fn end_object_value<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        writer.write_all(b",")?;
-        let mut text = self.text.0.borrow_mut();
-        let first = *self.objects.last().expect("a member ends in its object");
-        let (new, sorted) = self.members[first..].split_last_mut().expect("a member ends after it began");
-        if sorted.last().is_none_or(|last| before(&text, last, new)) {
-            return Ok(());
+    fn string(&mut self, text: &str) -> Result<()> {
+        if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+            return self.plain(text);
         }
-        let place = sorted.partition_point(|member| before(&text, member, new));
+        self.text.push(b'"');
+        self.text.extend_from_slice(text.as_bytes());
+        self.text.push(b'"');
+        Ok(())
+    }
+
+    /// Writes the name of a member that begins.
+    fn name(&mut self, name: &(impl Serialize + ?Sized)) -> Result<()> {
+        let start = self.text.len();
+        name.serialize(&mut *self)?;
+        match self.text.get(start) {
+            Some(b'"') => {}
+            Some(b'0'..=b'9' | b'-' | b't' | b'f') => {
+                self.text.insert(start, b'"');
+                self.text.push(b'"');
+            }
+            _ => return Err(Error::custom("key must be a string")),
+        }
+        let name = self.text.len() - start - 2;
+        let mut member = Member { start, name, escaped: false };
+        member.escaped = member.name(&self.text).contains(&b'\\');
+        self.members.push(member);
+        self.text.push(b':');
+        Ok(())
+    }
+
+    /// Moves the last member to its place among those from number `first` on.
+    fn place(&mut self, first: usize) {
+        let text = &mut self.text;
+        let (new, sorted) = self.members[first..].split_last_mut().expect("a member ends after it began");
+        if sorted.last().is_none_or(|last| before(text, last, new)) {
+            return;
+        }
+        let place = sorted.partition_point(|member| before(text, member, new));
         if let Some(next) = sorted.get(place) {
             let length = text.len() - new.start;
             new.start = next.start;
@@ -104,81 +99,263 @@ impl Formatter for Sorted {
             sorted[place..].iter_mut().for_each(|member| member.start += length);
             self.members[first + place..].rotate_right(1);
         }
+    }
+
+    fn list<'a>(&'a mut self, end: &'static [u8]) -> List<'a> {
+        self.text.push(b'[');
+        List { writer: self, end }
+    }
+
+    fn object<'a>(&'a mut self, end: &'static [u8]) -> Object<'a> {
+        self.text.push(b'{');
+        Object { first: self.members.len(), writer: self, last: "", end }
+    }
+
+    /// Ends what its items ended with a comma each.
+    fn close(&mut self, end: &[u8]) {
+        if self.text.last() == Some(&b',') {
+            self.text.pop();
+        }
+        self.text.extend_from_slice(end);
+    }
+}
+
+/// A list that is open.
+struct List<'a> {
+    writer: &'a mut Writer,
+    end: &'static [u8],
+}
+
+impl List<'_> {
+    fn item(&mut self, value: &(impl Serialize + ?Sized)) -> Result<()> {
+        value.serialize(&mut *self.writer)?;
+        self.writer.text.push(b',');
+        Ok(())
+    }
+}
+
+/// An object that is open.
+struct Object<'a> {
+    writer: &'a mut Writer,
+    /// Where its members begin among those of all open objects.
+    first: usize,
+    /// Of fields, which are known by their names beforehand, the last in the order of names so far.
+    last: &'static str,
+    end: &'static [u8],
+}
+
+impl Object<'_> {
+    fn field(&mut self, name: &'static str, value: &(impl Serialize + ?Sized)) -> Result<()> {
+        self.writer.name(name)?;
+        value.serialize(&mut *self.writer)?;
+        self.writer.text.push(b',');
+        match self.last < name {
+            true => self.last = name,
+            false => self.writer.place(self.first),
+        }
         Ok(())
     }
 
-    fn end_object<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        let first = self.objects.pop().expect("an object ends after it began");
-        if self.members.len() > first {
-            self.members.truncate(first);
-            // The comma behind the last member.
-            self.text.0.borrow_mut().pop();
+    fn end(self) {
+        self.writer.members.truncate(self.first);
+        self.writer.close(self.end);
+    }
+}
+
+macro_rules! plain {
+    ($($method:ident: $type:ty,)*) => {$(
+        fn $method(self, value: $type) -> Result<()> {
+            self.plain(&value)
         }
-        writer.write_all(b"}")
+    )*};
+}
+
+impl<'a> Serializer for &'a mut Writer {
+    type Ok = ();
+    type Error = Error;
+    type SerializeSeq = List<'a>;
+    type SerializeTuple = List<'a>;
+    type SerializeTupleStruct = List<'a>;
+    type SerializeTupleVariant = List<'a>;
+    type SerializeMap = Object<'a>;
+    type SerializeStruct = Object<'a>;
+    type SerializeStructVariant = Object<'a>;
+
+    plain! {
+        serialize_bool: bool,
+        serialize_i8: i8,
+        serialize_i16: i16,
+        serialize_i32: i32,
+        serialize_i64: i64,
+        serialize_i128: i128,
+        serialize_u8: u8,
+        serialize_u16: u16,
+        serialize_u32: u32,
+        serialize_u64: u64,
+        serialize_u128: u128,
+        serialize_f32: f32,
+        serialize_f64: f64,
+        serialize_char: char,
+        serialize_bytes: &[u8],
+    }
+
+    fn serialize_str(self, text: &str) -> Result<()> {
+        self.string(text)
+    }
+
+    fn serialize_none(self) -> Result<()> {
+        self.plain(&())
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<()> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<()> {
+        self.plain(&())
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<()> {
+        self.plain(&())
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<()> {
+        self.string(variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<()> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<()> {
+        let mut object = self.object(b"}");
+        object.field(variant, value)?;
+        object.end();
+        Ok(())
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<List<'a>> {
+        Ok(self.list(b"]"))
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<List<'a>> {
+        Ok(self.list(b"]"))
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<List<'a>> {
+        Ok(self.list(b"]"))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<List<'a>> {
+        // The only member of its object, which nobody has to keep in order.
+        self.text.push(b'{');
+        self.string(variant)?;
+        self.text.push(b':');
+        Ok(self.list(b"]}"))
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Object<'a>> {
+        Ok(self.object(b"}"))
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Object<'a>> {
+        Ok(self.object(b"}"))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Object<'a>> {
+        self.text.push(b'{');
+        self.string(variant)?;
+        self.text.push(b':');
+        Ok(self.object(b"}}"))
+    }
+}
+
+macro_rules! lists {
+    ($($trait:ident: $method:ident,)*) => {$(
+        impl ser::$trait for List<'_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+                self.item(value)
+            }
+
+            fn end(self) -> Result<()> {
+                self.writer.close(self.end);
+                Ok(())
+            }
+        }
+    )*};
+}
+
+lists! {
+    SerializeSeq: serialize_element,
+    SerializeTuple: serialize_element,
+    SerializeTupleStruct: serialize_field,
+    SerializeTupleVariant: serialize_field,
+}
+
+macro_rules! structs {
+    ($($trait:ident,)*) => {$(
+        impl ser::$trait for Object<'_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
+                self.field(name, value)
+            }
+
+            fn end(self) -> Result<()> {
+                Object::end(self);
+                Ok(())
+            }
+        }
+    )*};
+}
+
+structs! {
+    SerializeStruct,
+    SerializeStructVariant,
+}
+
+impl ser::SerializeMap for Object<'_> {
+    type Ok = ();
+    type Error = Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, name: &T) -> Result<()> {
+        self.writer.name(name)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        value.serialize(&mut *self.writer)?;
+        self.writer.text.push(b',');
+        self.writer.place(self.first);
+        Ok(())
+    }
+
+    fn end(self) -> Result<()> {
+        Object::end(self);
+        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use serde_json::Value;
-
-    #[derive(Serialize)]
-    struct Unsorted {
-        zeta: u8,
-        alpha: Value,
-        #[serde(rename = "m\"")]
-        middle: Option<Kind>,
-        empty: Vec<u8>,
-    }
-
-    #[derive(Serialize)]
-    enum Kind {
-        Word,
-        Much { z: f64, a: i64 },
-    }
-
-    /// What `serde_json` makes of a value whose every object is a sorted map.
-    fn by_value(value: &impl Serialize) -> String {
-        serde_json::to_value(value).expect("it has text keys only").to_string()
-    }
-
-    fn text(value: &impl Serialize) -> String {
-        String::from_utf8(to_vec(value).expect("it has text keys only")).expect("JSON is UTF-8")
-    }
-
-    #[test]
-    fn members_are_sorted_at_every_depth() {
-        let value = Unsorted {
-            zeta: 1,
-            alpha: serde_json::json!({ "b": [{}, { "y": 1, "x": null }], "a b": "", "a": "\n", "a\"": 1.5 }),
-            middle: Some(Kind::Much { z: 1e300, a: -1 }),
-            empty: vec![],
-        };
-        assert_eq!(
-            text(&value),
-            r#"{"alpha":{"a":"\n","a b":"","a\"":1.5,"b":[{},{"x":null,"y":1}]},"empty":[],"m\"":{"Much":{"a":-1,"z":1e+300}},"zeta":1}"#
-        );
-        assert_eq!(text(&value), by_value(&value));
-        assert_eq!(text(&[Some(Kind::Word), None]), r#"["Word",null]"#);
-    }
-
-    proptest! {
-        #[test]
-        fn it_is_what_sorted_maps_give(pairs in proptest::collection::vec(("\\PC{0,3}|[\"\n\\\\a ]{0,3}", any::<f64>()), 0..8)) {
-            // A map in any order, as serde takes it from an iterator.
-            struct Loose<'a>(&'a [(String, f64)]);
-            impl Serialize for Loose<'_> {
-                fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                    to.collect_map(self.0.iter().map(|(name, number)| (name, number)))
-                }
-            }
-            let mut pairs = pairs;
-            pairs.sort_by(|a, b| a.0.cmp(&b.0));
-            pairs.dedup_by(|a, b| a.0 == b.0);
-            pairs.reverse();
-            prop_assert_eq!(text(&Loose(&pairs)), by_value(&Loose(&pairs)));
-        }
-    }
-}
+mod tests;
