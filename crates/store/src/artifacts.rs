@@ -177,6 +177,10 @@ impl Writer {
         let meta = &self.meta;
         self.replace("run_state.json", &RunView { meta, state }, sync)?;
         self.replace("error_report.json", &ErrorReport { meta, state }, sync)?;
+        if sync {
+            // Once for both.
+            files::sync_parent(&self.folder.join("run_state.json"))?;
+        }
         self.written = Some((Instant::now(), begun.elapsed()));
         self.stale = false;
         Ok(())
@@ -191,6 +195,7 @@ impl Writer {
             && same.0.fill_buf().is_ok_and(<[u8]>::is_empty)
     }
 
+    /// Puts a file in its place. With `sync` its content is durable then; that it is there, when the folder is synced.
     fn replace(&self, name: &str, content: &impl Serialize, sync: bool) -> Result<()> {
         let target = self.folder.join(name);
         let fail = |e| Error::io("cannot write", &target, e);
@@ -198,7 +203,10 @@ impl Writer {
         serde_json::to_writer(&mut file, content).map_err(|e| fail(e.into()))?;
         file.write_all(b"\n").map_err(fail)?;
         let draft = file.into_inner().map_err(|e| fail(e.into_error()))?;
-        draft.place(&target, sync)
+        if sync {
+            draft.file().sync_all().map_err(fail)?;
+        }
+        draft.place(&target, false)
     }
 }
 

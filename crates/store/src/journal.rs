@@ -38,7 +38,7 @@ pub struct NewRun {
     /// Who started it: `ci`, `local` or `api`.
     pub invoker: String,
     /// The plan's canonical bytes.
-    pub plan_bytes: Arc<[u8]>,
+    pub plan_bytes: Arc<Vec<u8>>,
     /// The plan's digest.
     pub digest: BlobId,
     /// The folder of the document: relative paths and local commands stand on it.
@@ -58,7 +58,7 @@ pub struct NewRun {
 impl NewRun {
     /// A run of `plan`, with no document and no options.
     pub fn of(id: RunId, plan: &Plan, root: impl Into<PathBuf>, created_at: u64) -> Self {
-        let plan_bytes: Arc<[u8]> = plan.to_bytes().into();
+        let plan_bytes = Arc::new(plan.to_bytes());
         Self {
             id,
             name: plan.name.clone(),
@@ -200,7 +200,7 @@ pub struct StoredRun {
     /// What lists show.
     pub row: RunRow,
     /// The plan's canonical bytes.
-    pub plan_bytes: Arc<[u8]>,
+    pub plan_bytes: Arc<Vec<u8>>,
     /// The folder of the document.
     pub root: PathBuf,
     /// The document's name.
@@ -242,6 +242,12 @@ pub trait Journal: Send + Sync + 'static {
     /// must go on where the run's last record ended. Does not wait for the disk: [`Journal::durable`] tells
     /// when it has them. Blocks only while the queue is full.
     fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Position>;
+
+    /// Appends for a caller who has nothing to do before that is durable: where nobody else writes, it is when this
+    /// returns, or the journal has failed, and no other thread had to be waited for.
+    fn append_now(&self, run: &RunId, records: Vec<Record>) -> Result<Position> {
+        self.append(run, records)
+    }
 
     /// What is durable, now and from now on.
     fn durable(&self) -> watch::Receiver<Durable>;

@@ -207,8 +207,8 @@ fn read_header(lines: &mut Lines<'_>, limit: u64) -> Result<Header> {
     }
 }
 
-fn read_plan(lines: &mut Lines<'_>, header: &Header, limits: &Limits) -> Result<(Arc<Plan>, Arc<[u8]>)> {
-    let bytes: Arc<[u8]> = lines.due(limits.plan, "the plan")?.into();
+fn read_plan(lines: &mut Lines<'_>, header: &Header, limits: &Limits) -> Result<(Arc<Plan>, Arc<Vec<u8>>)> {
+    let bytes = Arc::new(lines.due(limits.plan, "the plan")?.to_vec());
     if BlobId::of(&bytes).as_str() != header.plan {
         return Err(lines.wrong("the plan is not the one that the header names"));
     }
@@ -254,7 +254,7 @@ fn read_records(
     Ok(records)
 }
 
-fn new_run(id: RunId, header: Header, plan: &Plan, plan_bytes: Arc<[u8]>, now: u64) -> NewRun {
+fn new_run(id: RunId, header: Header, plan: &Plan, plan_bytes: Arc<Vec<u8>>, now: u64) -> NewRun {
     let mut options = header.options;
     if options.is_null() {
         options = json!({});

@@ -16,8 +16,21 @@ use crate::{Error, NewRun, RunRow, codec};
 /// The records of one run in a commit.
 type Group<'a> = Vec<&'a [Record]>;
 
-/// Writes all of `jobs`, or none of them.
-pub(super) fn commit(db: &mut Connection, jobs: &[Job]) -> Result<(), Fault> {
+/// A run as its row in the database is: who writes to it again and again need not read that each time.
+#[derive(Debug)]
+pub(super) struct Known {
+    key: i64,
+    row: RunRow,
+}
+
+impl Known {
+    fn read(db: &Connection, run: &RunId) -> Result<Self, Fault> {
+        Ok(Self { key: key(db, run)?, row: summary(db, run)? })
+    }
+}
+
+/// Writes all of `jobs`, or none of them. `known` is the run that was written to last.
+pub(super) fn commit(db: &mut Connection, known: &mut Option<Known>, jobs: &[Job]) -> Result<(), Fault> {
     let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut places: HashMap<&RunId, usize> = HashMap::new();
     let mut groups: Vec<(&RunId, Group<'_>)> = Vec::new();
@@ -35,20 +48,32 @@ pub(super) fn commit(db: &mut Connection, jobs: &[Job]) -> Result<(), Fault> {
         }
     }
     for (run, group) in groups {
-        write_group(&change, run, &group)?;
+        let known_run = known.take_if(|known| known.row.id == *run);
+        *known = Some(write_group(&change, known_run, run, &group)?);
     }
     Ok(change.commit()?)
 }
 
-fn write_group(db: &Transaction<'_>, run: &RunId, group: &[&[Record]]) -> Result<(), Fault> {
-    let mut row = summary(db, run)?;
-    let due = row.seq + 1;
-    let key = key(db, run)?;
+fn write_group(
+    db: &Transaction<'_>,
+    known: Option<Known>,
+    run: &RunId,
+    group: &[&[Record]],
+) -> Result<Known, Fault> {
     let records = || group.iter().copied().flatten();
-    let Some(first) = records().next() else { return Ok(()) };
-    if first.seq != due {
+    let first = records().next().map(|first| first.seq);
+    // Another process may have driven the run meanwhile.
+    let known = known.filter(|known| first == Some(known.row.seq + 1));
+    let Known { key, mut row } = known.map_or_else(|| Known::read(db, run), Ok)?;
+    let was = row.seq;
+    let Some(first) = first else { return Ok(Known { key, row }) };
+    if first != was + 1 {
+        return Err(out_of_order(run, was, first));
+    }
+    records().for_each(|record| row.note(record));
+    if !update(db, key, was, &row)? {
         // The lease keeps two drivers apart; this is the last line of defence where locks do not work.
-        return Err(Error::OutOfOrder { run: run.clone(), due, got: first.seq }.into());
+        return Err(out_of_order(run, summary(db, run)?.seq, first));
     }
     let batches =
         codec::pack(records()).map_err(|e| Error::Corrupt { run: run.clone(), why: e.to_string() })?;
@@ -59,17 +84,22 @@ fn write_group(db: &Transaction<'_>, run: &RunId, group: &[&[Record]]) -> Result
         let (first, count, time) = (batch.first as i64, batch.count as i64, batch.time as i64);
         insert.execute(params![key, first, count, time, codec::FORMAT, batch.data])?;
     }
-    records().for_each(|record| row.note(record));
-    update(db, key, &row)
+    Ok(Known { key, row })
 }
 
-fn update(db: &Transaction<'_>, key: i64, row: &RunRow) -> Result<(), Fault> {
+fn out_of_order(run: &RunId, last: u64, got: u64) -> Fault {
+    Error::OutOfOrder { run: run.clone(), due: last + 1, got }.into()
+}
+
+/// Writes the run's row anew; false where it is not there, or not as it was after record number `was`.
+fn update(db: &Transaction<'_>, key: i64, was: u64, row: &RunRow) -> Result<bool, Fault> {
     let mut update = db.prepare_cached(
-        "UPDATE run SET seq = ?2, status = ?3, started_at = ?4, finished_at = ?5, tasks = ?6 WHERE key = ?1",
+        "UPDATE run SET seq = ?2, status = ?3, started_at = ?4, finished_at = ?5, tasks = ?6
+         WHERE key = ?1 AND seq = ?7",
     )?;
     let (started, finished) = (row.started_at.map(|t| t as i64), row.finished_at.map(|t| t as i64));
-    update.execute(params![key, row.seq as i64, row.status.word(), started, finished, tally(row)])?;
-    Ok(())
+    let values = params![key, row.seq as i64, row.status.word(), started, finished, tally(row), was as i64];
+    Ok(update.execute(values)? == 1)
 }
 
 fn tally(row: &RunRow) -> String {
@@ -122,7 +152,7 @@ pub(super) fn adopt(
 ) -> Result<(), Fault> {
     create(db, run)?;
     outputs.iter().try_for_each(|(blob, bytes)| refer(db, &run.id, blob, Some(*bytes)))?;
-    write_group(db, &run.id, &[records])
+    write_group(db, None, &run.id, &[records]).map(drop)
 }
 
 /// A path as text where it is text, for who looks into the database; as its bytes otherwise.

@@ -1,4 +1,4 @@
-//! The journal in SQLite: one writer thread that commits all that waits in one go, and readers beside it.
+//! The journal in SQLite: one writer that commits all that waits in one go, and readers beside it.
 
 mod changes;
 mod reader;
@@ -10,7 +10,7 @@ use std::fs::OpenOptions;
 use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -42,8 +42,7 @@ const INCREMENTAL: i64 = 2;
 pub struct Sqlite {
     writer: Writer,
     readers: Readers,
-    /// The number of the last record of each run that this process appends to.
-    tails: Mutex<HashMap<RunId, u64>>,
+    tails: Mutex<Tails>,
 }
 
 impl Sqlite {
@@ -53,6 +52,32 @@ impl Sqlite {
         let mut db = connect(path)?;
         schema::migrate(&mut db, path, &schema::JOURNAL)?;
         Ok(Self { writer: Writer::start(db, path)?, readers: Readers::new(path), tails: Mutex::default() })
+    }
+}
+
+/// The number of the last record of each run that this process appends to.
+type Tails = HashMap<RunId, u64>;
+
+impl Sqlite {
+    /// Counts records as appended that are to be; an error where they do not go on where the run's last one ended.
+    fn go_on(&self, run: &RunId, records: &[Record]) -> Result<MutexGuard<'_, Tails>> {
+        let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
+        let follows = |tail: &u64| records.first().is_none_or(|first| first.seq == tail + 1);
+        // Another process may have driven the run since this one did last: then the database knows better.
+        let tail = match tails.get(run).copied().filter(follows) {
+            Some(tail) => tail,
+            None => {
+                self.writer.flush()?;
+                self.readers.with(|db| reader::tail(db, run))?
+            }
+        };
+        check_order(run, tail, records)?;
+        let next = tail + records.len() as u64;
+        match tails.get_mut(run) {
+            Some(known) => *known = next,
+            None => drop(tails.insert(run.clone(), next)),
+        }
+        Ok(tails)
     }
 }
 
@@ -125,24 +150,21 @@ impl Journal for Sqlite {
     }
 
     fn append(&self, run: &RunId, records: Vec<Record>) -> Result<Position> {
-        let mut tails = self.tails.lock().unwrap_or_else(PoisonError::into_inner);
-        let goes_on = |tail: &u64| records.first().is_none_or(|first| first.seq == tail + 1);
-        // Another process may have driven the run since this one did last: then the database knows better.
-        let tail = match tails.get(run).copied().filter(goes_on) {
-            Some(tail) => tail,
-            None => {
-                self.writer.flush()?;
-                self.readers.with(|db| reader::tail(db, run))?
-            }
-        };
-        check_order(run, tail, &records)?;
-        let next = tail + records.len() as u64;
-        match tails.get_mut(run) {
-            Some(known) => *known = next,
-            None => drop(tails.insert(run.clone(), next)),
-        }
+        let _tails = self.go_on(run, &records)?;
         // Under the lock, so that two threads' records get into the queue in the order that was checked.
         self.writer.append(run, records)
+    }
+
+    fn append_now(&self, run: &RunId, records: Vec<Record>) -> Result<Position> {
+        let tails = self.go_on(run, &records)?;
+        match self.writer.turn() {
+            None => self.writer.append(run, records),
+            Some(turn) => {
+                // What others append comes after this turn, whoever of them it is.
+                drop(tails);
+                Ok(self.writer.append_in(turn, run, records))
+            }
+        }
     }
 
     fn durable(&self) -> watch::Receiver<Durable> {

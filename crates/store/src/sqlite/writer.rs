@@ -1,5 +1,6 @@
-//! The one thread that writes: it takes all that waits, packs it, and commits it in one transaction, so that
-//! the more is waiting the less each record costs.
+//! The one who writes: takes all that waits, packs it, and commits it in one transaction, so that the more is waiting
+//! the less each record costs. That is a thread of its own; but where nobody writes and nothing waits, a caller who
+//! would only wait for that thread takes its turn and writes itself, which saves changing to it and back.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::watch;
 use windlass_model::{BlobId, Event, Record, RunId};
 
-use super::changes::commit;
+use super::changes::{Known, commit};
 use super::{BUSY, Fault};
 use crate::memory::sticky;
 use crate::{Durable, Error, Position, Result};
@@ -42,16 +43,37 @@ impl std::fmt::Debug for Job {
 struct Queue {
     jobs: Vec<Job>,
     bytes: usize,
-    /// The position of the last job that was queued.
+    /// The position of the last job that was queued, or whose turn it was at once.
     position: u64,
+    /// Whether somebody writes: the thread, or a caller in its turn.
+    busy: bool,
+    /// Whether the log is as it was left when it was moved the last time.
+    tidy: bool,
+    /// Whether the last run that went on has just ended: then the log is moved at once, while its driver writes its
+    /// files, which takes as long.
+    resting: bool,
+    /// How many wait until it is drained: waking nobody costs as much as waking somebody.
+    waiting: usize,
     closed: bool,
     failed: Option<Arc<Error>>,
+}
+
+/// What it takes to write.
+#[derive(Debug)]
+struct Database {
+    db: Connection,
+    /// The run that was written to last.
+    known: Option<Known>,
+    /// The runs that go on.
+    going: BTreeSet<RunId>,
 }
 
 #[derive(Debug)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// Something was queued, or the queue was closed.
+    /// For whoever made the queue busy: nobody ever waits for it.
+    database: Mutex<Database>,
+    /// There is something for the thread to do.
     filled: Condvar,
     /// The queue was emptied, or what was taken from it is durable.
     drained: Condvar,
@@ -66,9 +88,63 @@ pub(super) struct Writer {
     thread: Option<JoinHandle<()>>,
 }
 
+/// The turn of a caller to write, at this position.
+#[must_use]
+pub(super) struct Turn(u64);
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn database(&self) -> MutexGuard<'_, Database> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_drained<'a>(&self, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        queue.waiting += 1;
+        queue = self.drained.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        queue.waiting -= 1;
+        queue
+    }
+
+    /// Writes all that was taken from the queue, for whoever made it busy. False when the journal has failed.
+    fn write(&self, jobs: Vec<Job>, position: u64) -> bool {
+        let _guard = Guard(self);
+        let (calls, appended): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|job| matches!(job, Job::Call(_)));
+        let mut database = self.database();
+        let Database { db, known, going } = &mut *database;
+        if !appended.is_empty()
+            && let Err(fault) = commit(db, known, &appended)
+        {
+            fail(self, fault.at(&self.path));
+            return false;
+        }
+        for job in calls {
+            if let Job::Call(call) = job {
+                // It may change anything.
+                *known = None;
+                call(db);
+            }
+        }
+        let resting = follow(going, &appended) && going.is_empty();
+        drop(database);
+        let mut queue = self.lock();
+        queue.busy = false;
+        queue.resting = resting;
+        let wake = !queue.jobs.is_empty() || std::mem::take(&mut queue.tidy) || resting;
+        let waited_for = queue.waiting > 0;
+        // Under the lock, so that the position never goes back.
+        self.durable.send_modify(|durable| durable.position = Position(position));
+        drop(queue);
+        if waited_for {
+            self.drained.notify_all();
+        }
+        if wake {
+            self.filled.notify_one();
+        }
+        true
     }
 }
 
@@ -76,6 +152,7 @@ impl Writer {
     pub(super) fn start(db: Connection, path: &Path) -> Result<Self> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
+            database: Mutex::new(Database { db, known: None, going: BTreeSet::new() }),
             filled: Condvar::new(),
             drained: Condvar::new(),
             durable: watch::Sender::new(Durable::default()),
@@ -84,7 +161,7 @@ impl Writer {
         let inside = shared.clone();
         let thread = std::thread::Builder::new()
             .name("journal".into())
-            .spawn(move || write_all(db, &inside))
+            .spawn(move || write_all(&inside))
             .map_err(|e| Error::io("cannot start a thread for", path, e))?;
         Ok(Self { shared, thread: Some(thread) })
     }
@@ -98,6 +175,23 @@ impl Writer {
         self.push(Job::Append { run: run.clone(), records }, bytes)
     }
 
+    /// The turn to write, where nobody writes and nothing waits. What is queued from now on comes after it.
+    pub(super) fn turn(&self) -> Option<Turn> {
+        let mut queue = self.shared.lock();
+        if queue.busy || !queue.jobs.is_empty() || queue.failed.is_some() {
+            return None;
+        }
+        queue.busy = true;
+        queue.position += 1;
+        Some(Turn(queue.position))
+    }
+
+    /// Appends in the caller's thread. Whether the disk took it, [`Writer::durable`] says.
+    pub(super) fn append_in(&self, Turn(position): Turn, run: &RunId, records: Vec<Record>) -> Position {
+        self.shared.write(vec![Job::Append { run: run.clone(), records }], position);
+        Position(position)
+    }
+
     pub(super) fn refer(&self, run: &RunId, blob: &BlobId, bytes: u64) -> Result<()> {
         self.push(Job::Refer { run: run.clone(), blob: blob.clone(), bytes }, 256).map(drop)
     }
@@ -105,7 +199,7 @@ impl Writer {
     fn push(&self, job: Job, bytes: usize) -> Result<Position> {
         let mut queue = self.shared.lock();
         while queue.bytes > QUEUE_BYTES && queue.failed.is_none() {
-            queue = self.shared.drained.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self.shared.wait_drained(queue);
         }
         if let Some(cause) = &queue.failed {
             return Err(sticky(cause));
@@ -122,8 +216,7 @@ impl Writer {
         Ok(position)
     }
 
-    /// Runs `call` on the writer's thread behind all that was queued, in a transaction of its own, and waits
-    /// until that is durable.
+    /// Runs `call` behind all that was queued, in a transaction of its own, and waits until that is durable.
     pub(super) fn call<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
@@ -140,7 +233,10 @@ impl Writer {
             // Nobody listens any more where the caller's thread was ended; nothing is left to tell then.
             answer.send(change().map_err(|fault| fault.at(&path))).is_ok()
         }));
-        self.push(job, 256)?;
+        match self.turn() {
+            Some(Turn(position)) => drop(self.shared.write(vec![job], position)),
+            None => drop(self.push(job, 256)?),
+        }
         wait.recv().unwrap_or_else(|_| {
             let queue = self.shared.lock();
             Err(queue.failed.as_ref().map_or_else(|| closed(&self.shared.path), sticky))
@@ -157,7 +253,7 @@ impl Writer {
             if self.shared.durable.borrow().position.0 >= target {
                 return Ok(());
             }
-            queue = self.shared.drained.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = self.shared.wait_drained(queue);
         }
     }
 }
@@ -223,37 +319,19 @@ fn fail(shared: &Shared, error: Error) {
     drop(dropped);
     shared.durable.send_modify(|durable| durable.failed = Some(cause));
     shared.drained.notify_all();
+    shared.filled.notify_all();
 }
 
-fn write_all(mut db: Connection, shared: &Shared) {
+fn write_all(shared: &Shared) {
     let _guard = Guard(shared);
-    let mut going = BTreeSet::new();
-    while let Some((jobs, position)) = next(&mut db, shared) {
-        let (mut calls, mut appended) = (Vec::new(), Vec::new());
-        for job in jobs {
-            match job {
-                Job::Call(call) => calls.push(call),
-                job => appended.push(job),
-            }
-        }
-        if !appended.is_empty()
-            && let Err(fault) = commit(&mut db, &appended)
-        {
-            return fail(shared, fault.at(&shared.path));
-        }
-        for call in calls {
-            call(&mut db);
-        }
-        let queue = shared.lock();
-        shared.durable.send_modify(|durable| durable.position = Position(position));
-        drop(queue);
-        shared.drained.notify_all();
-        if follow(&mut going, &appended) && going.is_empty() {
-            // While the last run's driver writes its files, which takes as long.
-            truncate_log(&db);
+    while let Some((jobs, position)) = next(shared) {
+        if !shared.write(jobs, position) {
+            return;
         }
     }
-    truncate_log(&db);
+    if shared.lock().failed.is_none() {
+        truncate_log(&shared.database().db);
+    }
 }
 
 /// Keeps account of the runs that go on; gives whether one of them came to its end.
@@ -273,32 +351,43 @@ fn follow(going: &mut BTreeSet<RunId>, appended: &[Job]) -> bool {
     ended
 }
 
-/// Waits for work and takes all of it; none when the queue is closed and empty.
-fn next(db: &mut Connection, shared: &Shared) -> Option<(Vec<Job>, u64)> {
+/// Waits for work and takes all of it; none when the queue is closed and empty, or the journal has failed.
+fn next(shared: &Shared) -> Option<(Vec<Job>, u64)> {
     let mut queue = shared.lock();
-    let mut tidy = true;
     loop {
-        if !queue.jobs.is_empty() {
+        if queue.failed.is_some() || queue.closed && queue.jobs.is_empty() {
+            return None;
+        }
+        if !queue.busy && !queue.jobs.is_empty() {
+            queue.busy = true;
             queue.bytes = 0;
             return Some((std::mem::take(&mut queue.jobs), queue.position));
         }
-        if queue.closed {
-            return None;
+        if queue.resting && !queue.busy {
+            queue = move_log(shared, queue);
+            continue;
         }
-        if !tidy {
+        if queue.tidy {
             queue = shared.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
             continue;
         }
-        let (woken, timeout) =
-            shared.filled.wait_timeout(queue, IDLE).unwrap_or_else(PoisonError::into_inner);
-        queue = woken;
-        if timeout.timed_out() {
-            drop(queue);
-            truncate_log(db);
-            tidy = false;
-            queue = shared.lock();
+        let position = queue.position;
+        let waited = shared.filled.wait_timeout(queue, IDLE).unwrap_or_else(PoisonError::into_inner);
+        queue = waited.0;
+        if waited.1.timed_out() && !queue.busy && queue.position == position {
+            queue = move_log(shared, queue);
         }
     }
+}
+
+/// Moves the log where nobody writes. What is queued meanwhile waits.
+fn move_log<'a>(shared: &'a Shared, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+    (queue.busy, queue.tidy, queue.resting) = (true, true, false);
+    drop(queue);
+    truncate_log(&shared.database().db);
+    queue = shared.lock();
+    queue.busy = false;
+    queue
 }
 
 /// Moves the log into the database and cuts it, unless somebody reads from it right now: then another time.

@@ -123,6 +123,24 @@ fn positions_rise_and_become_durable() {
 }
 
 #[test]
+fn what_is_appended_now_comes_behind_what_waits_and_is_durable_where_nobody_writes() {
+    each(|journal| {
+        journal.create(&new_run("a")).expect("created");
+        let now = |first, events: Vec<Event>| journal.append_now(&run_id("a"), records(first, events));
+        let first = now(1, vec![started()]).expect("appended");
+        assert!(journal.durable().borrow().position >= first, "nobody had to be waited for");
+        assert_eq!(journal.scan(&run_id("a"), 1).expect("scans").len(), 1);
+        let second = journal.append(&run_id("a"), records(2, step_events(0))).expect("appended");
+        let third = now(5, step_events(1).into()).expect("appended");
+        assert!(first < second && second < third);
+        assert!(matches!(now(5, vec![started()]), Err(Error::OutOfOrder { due: 8, got: 5, .. })));
+        journal.flush().expect("durable");
+        assert!(journal.durable().borrow().position >= third);
+        assert!(journal.scan(&run_id("a"), 1).expect("scans").iter().map(|record| record.seq).eq(1..=7));
+    });
+}
+
+#[test]
 fn lists_know_where_runs_stand() {
     each(|journal| {
         completed(journal, "a", 10);

@@ -46,7 +46,13 @@ fn child() {
         let count = seq * 7 % 40 + 1;
         let batch = records(seq + 1, (seq + 1..=seq + count).map(event));
         seq += count;
-        let Ok(position) = journal.append(&run, batch) else { break };
+        // In turns: through the writer's thread, and in this one where that has nothing to do.
+        let appended = if count.is_multiple_of(2) {
+            journal.append(&run, batch)
+        } else {
+            journal.append_now(&run, batch)
+        };
+        let Ok(position) = appended else { break };
         waiting.push_back((position, seq));
         if waiting.len() > 32 && journal.flush().is_err() {
             break;
@@ -135,6 +141,24 @@ fn a_disk_that_takes_no_more_fails_the_journal_and_loses_nothing() {
 }
 
 #[test]
+fn who_writes_itself_hears_of_a_failure_as_all_others_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let journal = Sqlite::open(&path).expect("opens");
+    journal.create(&new_run("a")).expect("created");
+    let db = rusqlite::Connection::open(&path).expect("opens");
+    db.execute_batch("ALTER TABLE batch RENAME TO gone").expect("it is SQL");
+    let lost = journal.append_now(&run_id("a"), expected(1)).expect("its place is known");
+    let durable = journal.durable().borrow().clone();
+    assert!(durable.position < lost && durable.failed.is_some());
+    assert!(matches!(journal.flush(), Err(Error::Failed(_))));
+    drop(journal);
+    db.execute_batch("ALTER TABLE gone RENAME TO batch").expect("it is SQL");
+    let journal = Sqlite::open(&path).expect("opens");
+    assert_eq!(journal.scan(&run_id("a"), 1).expect("scans"), []);
+}
+
+#[test]
 fn a_failure_sticks_and_is_told_to_everyone() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("store.db");
@@ -150,6 +174,7 @@ fn a_failure_sticks_and_is_told_to_everyone() {
     assert!(durable.position >= first && durable.position < lost);
     assert!(durable.failed.is_some());
     assert!(matches!(journal.append(&run_id("a"), records(3, [event(3)])), Err(Error::Failed(_))));
+    assert!(matches!(journal.append_now(&run_id("a"), records(3, [event(3)])), Err(Error::Failed(_))));
     assert!(matches!(journal.create(&new_run("b")), Err(Error::Failed(_))));
     drop(journal);
     db.execute_batch("ALTER TABLE gone RENAME TO batch").expect("it is SQL");
