@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 use windlass_expr::Value;
-use windlass_model::{At, Code, Event, Failure, Outcome, Step, is_this_machine};
+use windlass_model::{At, Code, Event, Failure, Outcome, Step, Usage, is_this_machine};
 
 use super::message::{Matter, Order, Start};
+use super::ready::Lane;
 use super::strand::{Doing, StrandKey};
 use super::work::Pace;
 use super::{Course, Dispatcher};
-use crate::action::{Action, Call, Effect, Estimate, Target};
+use crate::action::{Action, Call, Effect, Estimate, Output, Target};
 use crate::vars::is_templated;
 
 /// The action that asks a person. The engine does it itself: nothing runs while it waits.
@@ -48,6 +49,11 @@ impl Dispatcher {
             self.sent_step(key, at);
             return if self.strand(key).doing == Doing::Running { Pace::Wait } else { Pace::On };
         }
+        if let Some(result) = self.at_once(key, at, step) {
+            let attempt = self.state.step(at).map_or(0, |run| run.attempts) + 1;
+            self.write_start(key, at, attempt, None);
+            return if self.judge(key, at, result) { Pace::On } else { Pace::Wait };
+        }
         let first = self.strand(key).attempts == 0;
         let prepared = match self.prepare(key, at, step, first) {
             Ok(Some(prepared)) => prepared,
@@ -75,6 +81,30 @@ impl Dispatcher {
         attempt: u32,
         prepared: Prepared,
     ) -> Pace {
+        let reserved = prepared.reserved.as_ref().map(|most| Box::new(most.usage.clone()));
+        self.write_start(key, at, attempt, reserved);
+        if &*step.action == APPROVE {
+            return self.ask(key, at, &prepared.input);
+        }
+        self.launch(key, at, step, attempt, prepared)
+    }
+
+    /// What comes of a step that is nothing but a computation, if it is one: of the many of a large graph that only
+    /// join others. There is nothing to prepare for it.
+    fn at_once(&self, key: StrandKey, at: At, step: &Step) -> Option<Result<Output, Failure>> {
+        if step.more.is_some() || is_templated(&step.input) || self.asks.value(&step.input) {
+            return None;
+        }
+        let action =
+            self.config.actions.get(&step.action).filter(|action| action.effect() == Effect::None)?;
+        let scope = || self.scope_of(key, Some(step), BTreeMap::new(), None);
+        let call = Call::new(&step.input, self.config.mode.check, self.lane(key) != Lane::There, &scope);
+        let free = matches!(action.estimate(&call.after(self.state.notes(at))), Ok(None));
+        free.then(|| action.immediate(&call)).flatten()
+    }
+
+    /// Writes down that an attempt begins.
+    fn write_start(&mut self, key: StrandKey, at: At, attempt: u32, reserved: Option<Box<Usage>>) {
         let now = self.now;
         let strand = self.strand(key);
         strand.attempts += 1;
@@ -82,12 +112,7 @@ impl Dispatcher {
             strand.began = now;
         }
         self.inquiries.forget(key);
-        let reserved = prepared.reserved.as_ref().map(|most| Box::new(most.usage.clone()));
         self.emit(Event::StepStarted { at, attempt, reserved });
-        if &*step.action == APPROVE {
-            return self.ask(key, at, &prepared.input);
-        }
-        self.launch(key, at, step, attempt, prepared)
     }
 
     /// Everything that an attempt needs to begin; `None` when the step's condition keeps it from running, or has

@@ -106,9 +106,8 @@ impl Dispatcher {
 
     /// Takes the result of an attempt. True when the strand can go on at once.
     pub(super) fn judge(&mut self, key: StrandKey, at: At, result: Result<Output, Failure>) -> bool {
-        let plan = self.plan.clone();
-        let step = &plan.tasks[at.task as usize].steps[at.step as usize];
-        let mut attempt = Attempt::of(result, step.more().no_log);
+        let no_log = self.plan.tasks[at.task as usize].steps[at.step as usize].more().no_log;
+        let mut attempt = Attempt::of(result, no_log);
         self.config.redactor.value(&mut attempt.result);
         if let Some(error) = &mut attempt.error {
             error.message = self.config.redactor.text(&error.message);

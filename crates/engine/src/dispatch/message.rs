@@ -98,6 +98,13 @@ pub(crate) enum Order {
     Wake { at: u64, timer: Timer },
 }
 
+impl Order {
+    /// Whether it waits for the records before it.
+    pub(crate) fn begins(&self) -> bool {
+        matches!(self, Order::Start(_) | Order::Inquire(_))
+    }
+}
+
 /// What of a step, of its task or of its stage expressions tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Matter {

@@ -128,7 +128,7 @@ impl Dispatcher {
             return self.finish_task(task, end, reason, None, None);
         }
         let told = (lost > 0).then(|| format!("{lost} of {hosts} hosts failed"));
-        if strands.iter().any(|strand| self.last_told(strand).1) {
+        if strands.iter().any(|strand| self.told_a_part(strand)) {
             self.gaps.entry(task).or_default().output = true;
         }
         match self.outputs(task, &strands) {
@@ -306,6 +306,12 @@ impl Dispatcher {
             }
         }
         Some(Ok(outputs))
+    }
+
+    /// Whether a check knows only a part of what the last step of a task's body told on a host.
+    fn told_a_part(&self, strand: &Strand) -> bool {
+        let last = strand.last.and_then(|step| self.state.step(At { step, ..strand.at().whole() }));
+        last.is_some_and(|run| run.status().is_some() && run.is_unknown())
     }
 
     /// What the last step of a task's body told on a host, as names, and whether a check knows only a part of it.

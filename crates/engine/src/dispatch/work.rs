@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use windlass_model::{At, Code, Event, Failure, Intent, OnDoubt, Outcome, Phase, Status, Step, Verdict};
+use windlass_model::{
+    At, Code, Event, Failure, Intent, OnDoubt, Outcome, Phase, Status, Step, Task, Verdict,
+};
 
 use super::message::{Matter, Order, Timer};
 use super::strand::{Doing, StrandKey};
@@ -30,7 +32,7 @@ impl Dispatcher {
             return;
         }
         let opening = self.strands.get(&key).is_none_or(|strand| strand.opening);
-        if opening && !self.begin_strand(key) {
+        if opening && !self.begin_strand(key, task) {
             return;
         }
         let owed = std::mem::take(&mut self.strand(key).owed);
@@ -50,7 +52,7 @@ impl Dispatcher {
             let sent = strand.convoy.is_some();
             let pace = match &self.course {
                 // Its executor does it whatever the run is heading for.
-                _ if sent => self.step(key),
+                _ if sent => self.step(key, task),
                 Course::Interrupting { .. } if in_body => self.park(key),
                 Course::Closing { .. } if in_body => {
                     self.abandon(key);
@@ -60,7 +62,7 @@ impl Dispatcher {
                     self.abandon(key);
                     Pace::On
                 }
-                _ => self.step(key),
+                _ => self.step(key, task),
             };
             if pace == Pace::Wait {
                 return;
@@ -71,9 +73,7 @@ impl Dispatcher {
 
     /// Makes a strand of a task that is ready; false when the task's own condition keeps it from running, or has to
     /// be asked.
-    pub(super) fn begin_strand(&mut self, key: StrandKey) -> bool {
-        let plan = self.plan.clone();
-        let task = &plan.tasks[key.0 as usize];
+    fn begin_strand(&mut self, key: StrandKey, task: &Task) -> bool {
         let (now, more) = (self.now, task.more());
         if let Some(why) = self.lost_before(key).filter(|_| self.course == Course::Going) {
             self.block_host(key, &why);
@@ -155,9 +155,7 @@ impl Dispatcher {
         Pace::Wait
     }
 
-    pub(super) fn step(&mut self, key: StrandKey) -> Pace {
-        let plan = self.plan.clone();
-        let task = &plan.tasks[key.0 as usize];
+    fn step(&mut self, key: StrandKey, task: &Task) -> Pace {
         let at = self.strand(key).at();
         let step = &task.steps[at.step as usize];
         let phase = self.state.step(at).map_or(Phase::Pending, |run| run.phase);

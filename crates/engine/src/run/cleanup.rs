@@ -41,6 +41,11 @@ impl Cleanup {
         Self { stack, leftovers, notes, journal: Arc::new(Journal(sender)), waiting: VecDeque::new() }
     }
 
+    /// Whether nothing is to be taken back.
+    pub(super) fn is_empty(&self) -> bool {
+        self.stack.is_empty()
+    }
+
     /// The next thing that the stack tells.
     pub(super) async fn heard(&mut self) -> Note {
         // The channel never ends: the journal at its other end is held here too.

@@ -8,6 +8,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use windlass_model::{At, Code, Failure, RunId, Usage};
@@ -129,11 +130,19 @@ impl Driver {
 
     async fn work(&mut self, work: &mut Work) -> Result<(), Error> {
         let on_disk = self.store.state().is_some();
+        // The only thread that there is may be wanted for signals and other runs while the disk works.
+        let may_write = Handle::current().metrics().num_workers() > 1;
         let mut inbox = tokio::time::interval(INBOX);
         inbox.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let more = self.dispatcher.pump(now_ms());
-            self.flush(work).await?;
+            if self.dispatcher.is_leaving() && self.cleanup.is_empty() && self.owes_nothing(work) {
+                // Nothing comes between the last records: they are written together.
+                self.dispatcher.leave(now_ms());
+            }
+            // With nothing else to do, the driver takes the writer's place.
+            let alone = may_write && !more && work.running.is_empty() && self.inputs.is_empty();
+            self.write(work, alone).await?;
             if self.dispatcher.is_over() {
                 return Ok(());
             }
@@ -186,19 +195,25 @@ impl Driver {
 
     /// Appends what the dispatcher wrote, tells observers, and takes its orders.
     pub(super) async fn flush(&mut self, work: &mut Work) -> Result<(), Error> {
+        self.write(work, false).await
+    }
+
+    /// The same. Where the driver is `alone` and what was ordered waits for the disk, it waits right here.
+    async fn write(&mut self, work: &mut Work, alone: bool) -> Result<(), Error> {
         if let Some(refused) = self.dispatcher.broken() {
             return Err(Error::Panic(refused.to_string()));
         }
         let (records, orders) = self.dispatcher.take();
         let used: Vec<_> = records.iter().filter_map(|record| self.bank.settled_by(&record.event)).collect();
         if !records.is_empty() {
-            match &self.publisher {
-                None => work.appended = self.store.journal().append(&self.run, records)?,
-                Some(publisher) => {
-                    let batch: Arc<[_]> = records.clone().into();
-                    work.appended = self.store.journal().append(&self.run, records)?;
-                    publisher.send((work.appended, batch)).await;
-                }
+            let batch: Option<Arc<[_]>> = self.publisher.is_some().then(|| records.as_slice().into());
+            let journal = self.store.journal();
+            work.appended = match alone && (self.dispatcher.is_over() || orders.iter().any(Order::begins)) {
+                true => journal.append_now(&self.run, records)?,
+                false => journal.append(&self.run, records)?,
+            };
+            if let (Some(publisher), Some(batch)) = (&self.publisher, batch) {
+                publisher.send((work.appended, batch)).await;
             }
         }
         work.used.extend(used.into_iter().map(|used| (work.appended, used)));
@@ -277,7 +292,7 @@ impl Driver {
 
     /// Settles everything on the shared budgets before the run's last record: a run that ended owes nothing.
     async fn settle_all(&mut self, work: &mut Work) -> Result<(), Error> {
-        if work.used.is_empty() && self.bank.owes_nothing() {
+        if self.owes_nothing(work) {
             // Then the last record need not wait for those before it: they become durable together.
             return Ok(());
         }
@@ -294,6 +309,10 @@ impl Driver {
         let state = self.dispatcher.state();
         let began = |at: At, attempt: u32| state.step(at).is_some_and(|run| run.attempts >= attempt);
         self.bank.drain(began).await
+    }
+
+    fn owes_nothing(&self, work: &Work) -> bool {
+        work.used.is_empty() && self.bank.owes_nothing()
     }
 
     /// Hears what other processes left for this run.

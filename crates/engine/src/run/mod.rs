@@ -8,6 +8,7 @@ mod driver;
 mod executor;
 mod explain;
 mod handle;
+mod launch;
 mod leftovers;
 mod options;
 mod publisher;

@@ -1,53 +1,45 @@
 //! The runtime: everything that is registered, and the runs that it starts, resumes and ends.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
-use tokio::sync::{mpsc, watch};
-use windlass_expr::{Local, Lookup, OnUrl, Value};
+use windlass_expr::OnUrl;
 use windlass_model::{
     At, BlobId, Code, Failure, Plan, RunId, RunState, RunStatus, Scope, Usage, projection::RunMeta,
 };
 use windlass_store::{Lease, NewRun, Store};
 
 use super::Command;
-use super::bank::{Bank, Ledgers};
-use super::cleanup::Cleanup;
+use super::bank::Ledgers;
 use super::clock::{now_ms, random};
-use super::driver::Driver;
-use super::executor::Surroundings;
 use super::handle::Run;
+use super::launch::Origin;
 use super::options::{Limits, RunOptions};
-use super::publisher::Publisher;
-use crate::action::{Action, Actions, Blobs, Mode};
+use crate::action::{Action, Actions, Mode};
 use crate::backend::{Backend, Backends, Compiled};
 use crate::cleanup::{CleanupHandler, CleanupHandlers, CleanupStack};
 use crate::compile::{StepCompiler, Words};
-use crate::dispatch::{Config, Dispatcher};
-use crate::memory::RunMemory;
-use crate::outside::{Fetch, Planned};
-use crate::secret::Secrets;
-use crate::state::Values;
+use crate::outside::Fetch;
 use crate::{Error, builtin};
 
 /// Everything that is registered, and a store. A clone is the same runtime. It has no terminal, no home folder
 /// and no global state.
 #[derive(Clone, Debug)]
-pub struct Runtime(Arc<Inner>);
+pub struct Runtime(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(super) struct Inner {
     store: Store,
     actions: Actions,
     words: Arc<Words>,
     backends: Backends,
     cleanups: CleanupHandlers,
-    parallelism: usize,
+    pub(super) parallelism: usize,
     user_state: Option<PathBuf>,
-    limits: Limits,
-    url: Option<Fetch>,
+    pub(super) limits: Limits,
+    pub(super) url: Option<Fetch>,
 }
 
 /// Puts a runtime together.
@@ -170,18 +162,6 @@ impl RuntimeBuilder {
     }
 }
 
-/// What is the same for a new run and one that goes on.
-struct Launch {
-    id: RunId,
-    state: RunState,
-    meta: RunMeta,
-    root: PathBuf,
-    mode: Mode,
-    lease: Lease,
-    /// Whether what the run did is to be taken back.
-    undo: bool,
-}
-
 impl Runtime {
     /// Puts a runtime together.
     pub fn builder() -> RuntimeBuilder {
@@ -231,17 +211,19 @@ impl Runtime {
 
     /// Writes a run down and begins it. When this returns the run is durable; its driver is a task of the
     /// surrounding tokio runtime.
-    pub fn start(&self, compiled: Compiled, options: RunOptions) -> Result<Run, Error> {
+    pub fn start(&self, compiled: Compiled, mut options: RunOptions) -> Result<Run, Error> {
         let Compiled { plan, root, blobs, .. } = compiled;
         let plan = Arc::new(plan);
         let id = options.id.clone().unwrap_or_else(new_id);
-        let (state, text) = beside(
-            || NewRun::of(id.clone(), &plan, &root, now_ms()),
+        let (mode, now) = (options.mode, now_ms());
+        let (ready, text) = beside(
+            || NewRun::of(id.clone(), &plan, &root, now),
             || {
                 plan.check()?;
                 self.check_actions(&plan)?;
                 self.keep(&blobs)?;
-                Ok(RunState::new(plan.clone()))
+                let state = RunState::new(plan.clone());
+                Ok(self.ready(Origin { id: &id, root: &root, mode, undo: false }, state, &mut options))
             },
         )?;
         let lease = self.store().lease(&id)?;
@@ -255,9 +237,8 @@ impl Runtime {
             Some(plan) => self.store().claim(plan, &run)?,
             None => self.store().create(&run)?,
         }
-        let meta = RunMeta::new(id.clone(), options.invoker.word(), run.digest.clone());
-        let mode = options.mode;
-        self.launch(Launch { id, state, meta, root, mode, lease, undo: false }, options)
+        let meta = RunMeta::new(id, options.invoker.word(), run.digest);
+        self.launch(ready, meta, lease, options)
     }
 
     /// Goes on with a run: what is finished stays finished, and nothing but the store is needed.
@@ -321,11 +302,12 @@ impl Runtime {
         self.ledgers().reconcile(self.store(), &id)?;
         let flag = |name: &str| stored.options.get(name).and_then(serde_json::Value::as_bool) == Some(true);
         let mode = Mode { check: flag("check"), diff: flag("diff") || options.mode.diff };
-        let options = RunOptions { keep: flag("keep"), ..options };
+        let mut options = RunOptions { keep: flag("keep"), ..options };
         let meta = RunMeta::new(id.clone(), &stored.row.invoker, stored.row.digest.clone());
         // An undo that was cut off goes on as one.
         let undo = undo || state.undoing.contains(&Scope::Global);
-        self.launch(Launch { id, state, meta, root: stored.root, mode, lease, undo }, options)
+        let ready = self.ready(Origin { id: &id, root: &stored.root, mode, undo }, state, &mut options);
+        self.launch(ready, meta, lease, options)
     }
 
     /// A run as the journal has it.
@@ -363,7 +345,7 @@ impl Runtime {
         self.0.cleanups.clone()
     }
 
-    fn ledgers(&self) -> Ledgers {
+    pub(super) fn ledgers(&self) -> Ledgers {
         Ledgers::of(self.store(), self.0.user_state.as_deref(), &self.0.limits.shared)
     }
 
@@ -397,102 +379,6 @@ impl Runtime {
         }
         Ok(())
     }
-
-    /// This machine, as expressions reach it.
-    fn local(&self, root: &Path, env: BTreeMap<String, String>) -> Local {
-        let here = Local::new(root, env);
-        match &self.0.url {
-            Some(Fetch(fetch)) => here.on_url(fetch.clone()),
-            None => here,
-        }
-    }
-
-    fn launch(&self, launch: Launch, mut options: RunOptions) -> Result<Run, Error> {
-        let Launch { id, state, meta, root, mode, lease, undo } = launch;
-        let resumed = state.seq > 0;
-        let plan = state.plan().clone();
-        let values = Values::default();
-        let redactor = Arc::new(options.secrets.redactor());
-        let durable = self.store().durable();
-        let observers = std::mem::take(&mut options.observers);
-        let publisher = match observers.is_empty() {
-            true => None,
-            false => Some(
-                Publisher::start(meta, state.clone(), observers, durable)
-                    .map_err(|source| Error::Io { path: "thread".into(), source })?,
-            ),
-        };
-        let blobs: Arc<dyn Blobs> = Arc::new(Kept { store: self.store().clone(), run: id.clone() });
-        let mut env = std::mem::take(&mut options.environment);
-        let scope_mark = crate::process::scope_mark(self.store().state());
-        // Commands that expressions ask are found again after a crash, as those of steps are.
-        env.insert(crate::process::SCOPE_MARK.into(), scope_mark.clone());
-        env.insert(crate::process::RUN_MARK.into(), id.to_string());
-        let outside =
-            Arc::new(Planned::new(plan.inputs.clone(), blobs.clone(), self.local(&root, env), mode.check));
-        let config = Config {
-            actions: self.actions().clone(),
-            mode,
-            parallelism: plan.policy.max_parallelism.map_or(self.0.parallelism, |n| n.max(1) as usize),
-            specials: specials(&plan, &id, &options, mode),
-            outside: Some(outside),
-            redactor: redactor.clone(),
-            secrets: options.secrets.clone(),
-            in_doubt: options.in_doubt,
-            keep: options.keep,
-            seed: random(),
-            pid: std::process::id(),
-            values: values.clone(),
-            undo,
-            limit: self.0.limits.run.clone(),
-            shared_budgets: !mode.check && !self.ledgers().is_empty(),
-        };
-        let cleanup = options.cleanup.take().unwrap_or_else(|| self.cleanup_stack());
-        let leftovers = CleanupStack::restore(self.0.cleanups.clone(), &state.cleanups);
-        let mut dispatcher = Dispatcher::new(state, config, now_ms());
-        let mut heard = 0;
-        for posted in self.store().posted(&id, 0)? {
-            heard = posted.id;
-            options.commands.extend(serde_json::from_value::<Command>(posted.command));
-        }
-        for command in std::mem::take(&mut options.commands) {
-            dispatcher.handle(now_ms(), command.into());
-        }
-        let (sender, inputs) = mpsc::unbounded_channel();
-        let surroundings = Arc::new(Surroundings {
-            run: id.clone(),
-            scope: scope_mark,
-            plan: plan.clone(),
-            root: Arc::from(root.as_path()),
-            mode,
-            watch: options.watch.clone(),
-            redactor,
-            cleanup: cleanup.clone(),
-            blobs,
-            values,
-            memory: RunMemory::new(resumed),
-        });
-        let bank = Bank::new(self.ledgers(), self.store(), id.clone(), sender.clone());
-        let driver = Driver {
-            bank,
-            run: id.clone(),
-            dispatcher,
-            store: self.store().clone(),
-            surroundings,
-            cleanup: Cleanup::new(cleanup, leftovers),
-            inputs,
-            sender: sender.clone(),
-            publisher,
-            lease,
-            heard,
-        };
-        let (tell, done) = watch::channel(None);
-        tokio::spawn(async move {
-            let outcome = driver.drive().await.map_err(Arc::new);
-            tell.send_replace(Some(outcome));
-        });
-        Ok(Run { id, plan, inputs: sender, done })
-    }
 }
 
 /// Does two things at once and gives back what the second and the first made: to write a large plan as text takes as
@@ -525,72 +411,6 @@ fn noted(options: &RunOptions) -> serde_json::Value {
         noted["plan_id"] = plan.as_str().into();
     }
     noted
-}
-
-/// The contents that runs stand on, from the store.
-#[derive(Debug)]
-struct Kept {
-    store: Store,
-    run: RunId,
-}
-
-impl Blobs for Kept {
-    fn read(&self, id: &BlobId) -> Result<Arc<[u8]>, Failure> {
-        self.store
-            .blobs()
-            .get(id)
-            .map_err(|error| Failure::new(Code::NoContent, error.to_string()).permanent())
-    }
-
-    fn keep(&self, content: &[u8]) -> Result<Option<BlobId>, Failure> {
-        let kept = self.store.keep_output(&self.run, content);
-        kept.map_err(|error| Failure::new(Code::StoreUnusable, error.to_string()))
-    }
-
-    fn recall(&self, question: &BlobId) -> Option<Arc<[u8]>> {
-        self.store.memos().get(question)
-    }
-
-    fn remember(&self, question: &BlobId, answer: &[u8]) -> Result<(), Failure> {
-        let kept = self.store.memos().put(question, answer);
-        kept.map_err(|error| Failure::new(Code::StoreUnusable, error.to_string()))
-    }
-}
-
-/// The names with a meaning of their own.
-fn specials(plan: &Plan, id: &RunId, options: &RunOptions, mode: Mode) -> BTreeMap<String, Value> {
-    let env = plan.inputs.env.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
-    let env: BTreeMap<String, Value> = env.map(|(name, value)| (name, Value::from(value))).collect();
-    let run = json!({
-        "id": id.as_str(),
-        "name": plan.name,
-        "backend": plan.backend,
-        "invoker": options.invoker.word(),
-        "check": mode.check,
-    });
-    let secrets: Arc<dyn Lookup> = Arc::new(Shown(options.secrets.clone()));
-    BTreeMap::from([
-        ("env".into(), windlass_expr::Scope::builder().layer(Arc::new(env)).build()),
-        ("run".into(), windlass_expr::from_json(&run)),
-        ("secrets".into(), windlass_expr::Scope::builder().layer(secrets).build()),
-        ("ansible_check_mode".into(), Value::from(mode.check)),
-        ("ansible_diff_mode".into(), Value::from(mode.diff)),
-        ("omit".into(), Value::from(windlass_expr::OMIT)),
-    ])
-}
-
-/// Secrets as expressions see them: the only place where they are taken out of their type.
-#[derive(Debug)]
-struct Shown(Arc<Secrets>);
-
-impl Lookup for Shown {
-    fn get(&self, name: &str) -> Option<Value> {
-        self.0.expose(name).map(Value::from)
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.0.names().map(str::to_owned).collect()
-    }
 }
 
 /// A name for a run that no other has: twelve letters and digits, the first ones as different as the last, so
