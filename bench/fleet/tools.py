@@ -70,7 +70,7 @@ class Kept(Windlass):
 
     def after(self):
         super().after()
-        # People take longer than this to give the next command; the gates for it are started meanwhile.
+        # People take longer than this to give the next command; the gates have forgotten the first one by then.
         time.sleep(0.5)
 
 

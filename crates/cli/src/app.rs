@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use windlass_engine::Invoker;
+use windlass_fleet::Reach;
 use windlass_model::{Code, RunId};
 use windlass_store::{Filter, LEDGER_FILE, Pot, Scope, Store};
 
@@ -30,6 +31,8 @@ pub(crate) struct App {
     pub(crate) json: bool,
     /// Whether standard output takes events.
     pub(crate) events: bool,
+    /// The ways to other hosts that were made.
+    ways: Mutex<Vec<Reach>>,
 }
 
 impl App {
@@ -47,7 +50,22 @@ impl App {
             folder,
             json: globals.json,
             events: globals.events,
+            ways: Mutex::default(),
         })
+    }
+
+    /// A way to other hosts; [`App::leave`] lets go of it.
+    pub(crate) fn way(&self, reach: Reach) -> Reach {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner).push(reach.clone());
+        reach
+    }
+
+    /// Lets go of all other hosts, when everything is done there.
+    pub(crate) async fn leave(&self) {
+        let ways = std::mem::take(&mut *self.ways.lock().unwrap_or_else(PoisonError::into_inner));
+        for way in ways {
+            way.leave().await;
+        }
     }
 
     /// Where the state of this folder's project lies.

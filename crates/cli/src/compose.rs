@@ -78,7 +78,7 @@ pub(crate) fn reach(app: &App) -> Result<Reach, Error> {
     let mut ssh = windlass_ssh::Options::new(home, user);
     ssh.agent = var("SSH_AUTH_SOCK").map(PathBuf::from);
     ssh.keep = keeping::keep(app)?;
-    Ok(Reach::new(ssh, var("WINDLASS_GATE_DIR").map(PathBuf::from)))
+    Ok(app.way(Reach::new(ssh, var("WINDLASS_GATE_DIR").map(PathBuf::from))))
 }
 
 /// The JSON schema of workflow documents.

@@ -50,7 +50,7 @@ async fn command(client: &Client, endpoint: &Endpoint) {
 async fn stream(client: &Client, endpoint: &Endpoint, bytes: u64) {
     let transport = client.connect(endpoint).await.expect("it connects");
     let (begun, cpu) = (Instant::now(), cpu_time());
-    let Channel { mut stdin, mut stdout, stderr: _stderr, exit } =
+    let Channel { mut stdin, mut stdout, stderr: _stderr, exit, .. } =
         transport.exec("cat").await.expect("it starts");
     let write = tokio::spawn(async move {
         let block = vec![7; 1 << 20];

@@ -44,6 +44,7 @@ pub(crate) fn channel(
             let _held = held;
             exit.await.ok().flatten().unwrap_or_else(|| Err(lost()))
         }),
+        back: None,
     }
 }
 

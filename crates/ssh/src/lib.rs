@@ -33,4 +33,4 @@ pub use keep::Keep;
 pub use known::Place;
 pub use options::{ConfigFile, Options, Passphrase};
 pub use secret::Secret;
-pub use transport::{Ahead, BoxFuture, Channel, Exit, Transport};
+pub use transport::{Again, Ahead, Back, BoxFuture, Channel, Exit, Transport};

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -49,6 +51,32 @@ pub struct Ahead {
     pub next: String,
     /// What the next one is told at once.
     pub opening: String,
+    /// How one that was used may be given back ([`Channel::back`]) and taken again; nothing where each ends with
+    /// its use.
+    pub again: Option<Again>,
+}
+
+/// How a command that was used is made ready for somebody else.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Again {
+    /// What it is told when it was given back, and once more before it is taken.
+    pub ask: String,
+    /// What it says when it has forgotten whoever used it; then it says nothing until it is spoken to. One that says
+    /// anything else in its place is ended. It has to be something that it cannot say by accident.
+    pub answer: String,
+    /// What whoever takes it reads before anything that it says.
+    pub greeting: String,
+}
+
+/// Gives a command back to the connection, for somebody else.
+#[derive(Debug)]
+pub struct Back(pub(crate) Arc<AtomicBool>);
+
+impl Back {
+    /// The end of its input, which has to come next, is not told to the command, and the command is not ended.
+    pub fn give(self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// A running command: its three streams and its end.
@@ -64,6 +92,8 @@ pub struct Channel {
     pub stderr: Box<dyn AsyncRead + Send + Unpin>,
     /// How it ended. An error of kind [`Error::Lost`] where nobody knows.
     pub exit: BoxFuture<'static, Result<Exit, Error>>,
+    /// Gives it back, where it is of a kind that may be used again.
+    pub back: Option<Back>,
 }
 
 impl std::fmt::Debug for Channel {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use windlass_gate::Reply;
 use windlass_gate::wire::{
-    Answer, Body, Decoder, Frame, Hello, Info, ORDER_LIMIT, Order, Task, VERSION, encode, order,
+    Answer, Body, Decoder, Frame, Hello, Info, ORDER_LIMIT, Order, RESET, Task, VERSION, encode, order,
 };
 
 /// One conversation.
@@ -12,6 +12,8 @@ pub(crate) struct Gate {
     decoder: Decoder,
     /// The rest of a batch.
     batch: VecDeque<Task>,
+    /// Another controller is to come.
+    next: bool,
 }
 
 /// What comes next of it.
@@ -32,7 +34,7 @@ impl Gate {
     pub(crate) fn new() -> (Self, Vec<u8>) {
         let mut said = b"WINDLASS-GATE have\n".to_vec();
         said.extend(encode(&Answer::Hello(hello())));
-        (Self { decoder: Decoder::new(ORDER_LIMIT), batch: VecDeque::new() }, said)
+        (Self { decoder: Decoder::new(ORDER_LIMIT), batch: VecDeque::new(), next: false }, said)
     }
 
     /// Takes in what came, and says what comes of the next order in it. Call it again without bytes until it says
@@ -58,6 +60,13 @@ impl Gate {
                     let info = Info { hello: hello(), release: "swarm".into(), ..Info::default() };
                     return Said::Answer(encode(&Answer::Info { id, info }));
                 }
+                Ok(Order::Reset { nonce, .. }) => {
+                    self.next = true;
+                    return Said::Answer(encode(&Answer::Clean { nonce }));
+                }
+                Ok(Order::Hello { .. }) if std::mem::take(&mut self.next) => {
+                    return Said::Answer(encode(&Answer::Hello(hello())));
+                }
                 Ok(Order::Ping { seq }) => return Said::Answer(encode(&Answer::Pong { seq })),
                 Ok(Order::Shutdown) => return Said::Bye(encode(&Answer::Bye)),
                 Ok(_) => {}
@@ -68,7 +77,8 @@ impl Gate {
 }
 
 fn hello() -> Hello {
-    Hello { version: VERSION, pid: 1, arch: std::env::consts::ARCH.into(), ..Hello::default() }
+    let (arch, caps) = (std::env::consts::ARCH.into(), vec![RESET.into()]);
+    Hello { version: VERSION, pid: 1, arch, caps, ..Hello::default() }
 }
 
 fn work(task: &Task) -> Said {

@@ -105,7 +105,9 @@ pub(crate) fn plan(app: &App, request: Request) -> Result<Made, Error> {
     block_on(async {
         let mut signals = Signals::listen().map_err(Error::Threads)?;
         let work = saved::plan(&runtime, request, Some(&scope));
-        watched(app, work, &Reins::default(), &mut signals).await
+        let made = watched(app, work, &Reins::default(), &mut signals).await;
+        app.leave().await;
+        made
     })
 }
 
@@ -123,7 +125,9 @@ fn go(app: &App, store: Store, mode: Mode, what: What<'_>, settings: Settings) -
                 What::Saved(plan, caller) => saved::apply(&runtime, plan, caller, &mut show).await,
             }
         };
-        let ended = watched(app, work, &reins, &mut signals).await?;
+        let ended = watched(app, work, &reins, &mut signals).await;
+        app.leave().await;
+        let ended = ended?;
         if let Some(error) = show.failed {
             return Err(error);
         }
@@ -175,6 +179,7 @@ fn take_up(
         reins.take(app, run.clone(), sight);
         let finished = watched(app, run.wait(), &reins, &mut signals).await;
         reins.close();
+        app.leave().await;
         let finished = finished?;
         report(app, &meta, &finished.state, mode)?;
         Ok(finished.state)

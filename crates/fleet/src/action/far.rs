@@ -95,34 +95,10 @@ pub(super) async fn run_all(reach: &Reach, steps: Vec<(Arc<dyn Action>, StepCont
     let Some((_, first)) = steps.first() else { return };
     let (run, target, cancel) = (first.run.clone(), first.target.clone(), first.cancel.clone());
     let first = first.at;
-    let (mut requests, mut seen, mut broken) = (Vec::new(), Vec::new(), None);
-    for (action, step) in steps {
-        let at = step.at;
-        let prepared = match find(action.name()) {
-            Some(module) => {
-                let (kept, around) = (Seen::of(module, &step), around(&step));
-                // Lines that nobody looks at need not travel.
-                let heard = step.progress.is_watched().then(|| around.listener.clone());
-                let target = step.target.clone();
-                prepare(module, step).await.map(|request| {
-                    let request = request.around(&around).foreseeing(&around, &target);
-                    (heard.into_iter().fold(request, Request::heard_by), kept)
-                })
-            }
-            None => Err(Failure::new(Code::UnknownModule, format!("there is no module {}", action.name()))),
-        };
-        match prepared {
-            Ok((request, kept)) => {
-                requests.push(request);
-                seen.push((at, kept));
-            }
-            Err(error) => {
-                // It is told of when those before it are done.
-                broken = Some((at, error));
-                break;
-            }
-        }
-    }
+    let Ok(prepared) = tokio::task::spawn_blocking(move || prepare_all(steps)).await else {
+        return tell(first, Err(failure::cancelled()));
+    };
+    let Prepared { requests, seen, broken } = prepared;
     if !requests.is_empty() {
         let runner = match reach.runner(&run, &target, &cancel).await {
             Ok(runner) => runner,
@@ -182,16 +158,56 @@ async fn batch(
     }
 }
 
+/// Steps that are ready to be sent, up to the first that is not.
+#[derive(Default)]
+struct Prepared {
+    requests: Vec<Request>,
+    seen: Vec<(At, Seen)>,
+    /// Why that one is not. It is told of when those before it are done.
+    broken: Option<(At, Failure)>,
+}
+
+/// Prepares the steps of a batch, all of them on the caller's thread: one after another they come to little. It may
+/// block.
+fn prepare_all(steps: Vec<(Arc<dyn Action>, StepContext)>) -> Prepared {
+    let mut prepared = Prepared::default();
+    for (action, step) in steps {
+        let at = step.at;
+        let Some(module) = find(action.name()) else {
+            let unknown = Failure::new(Code::UnknownModule, format!("there is no module {}", action.name()));
+            prepared.broken = Some((at, unknown));
+            break;
+        };
+        let (kept, around, target) = (Seen::of(module, &step), around(&step), step.target.clone());
+        // Lines that nobody looks at need not travel.
+        let heard = step.progress.is_watched().then(|| around.listener.clone());
+        match ready(module, step) {
+            Ok(request) => {
+                let request = request.around(&around).foreseeing(&around, &target);
+                prepared.requests.push(heard.into_iter().fold(request, Request::heard_by));
+                prepared.seen.push((at, kept));
+            }
+            Err(error) => {
+                prepared.broken = Some((at, error));
+                break;
+            }
+        }
+    }
+    prepared
+}
+
 /// Renders the parameters and finds the files, on a thread where that may take its time.
 async fn prepare(module: &'static dyn Module, step: StepContext) -> Result<Request, Failure> {
-    let name = module.spec().name;
-    let deadline = deadline(&step);
-    let work = move || {
-        let StepContext { input, root, blobs, scope, cancel, .. } = step;
-        let time = Time::new(move || cancel.is_cancelled(), deadline);
-        time.judge(time.during(|| Request::prepare(name, input, &root, &blobs, scope)))
-    };
+    let work = move || ready(module, step);
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(failure::cancelled()))
+}
+
+/// The same on the caller's own.
+fn ready(module: &'static dyn Module, step: StepContext) -> Result<Request, Failure> {
+    let (name, deadline) = (module.spec().name, deadline(&step));
+    let StepContext { input, root, blobs, scope, cancel, .. } = step;
+    let time = Time::new(move || cancel.is_cancelled(), deadline);
+    time.judge(time.during(|| Request::prepare(name, input, &root, &blobs, scope)))
 }
 
 /// When a step is out of time. One of several has no deadline but a length, which begins with its request.

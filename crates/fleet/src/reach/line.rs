@@ -36,7 +36,8 @@ impl Line {
                     None => transport.exec(command).await,
                 };
                 let channel = channel.map_err(|error| failure(&error))?;
-                Ok(Streams { input: channel.stdin, output: channel.stdout, errors: channel.stderr })
+                let back = channel.back.map(|back| Box::new(move || back.give()) as Box<dyn FnOnce() + Send>);
+                Ok(Streams { input: channel.stdin, output: channel.stdout, errors: channel.stderr, back })
             }
             Line::Here => here(command),
         }
@@ -54,9 +55,12 @@ fn here(command: &str) -> Result<Streams, Failure> {
     // The gate ends with its input; until then somebody has to wait for it, or it stays as a zombie.
     tokio::spawn(async move { child.wait().await });
     match (input, output, errors) {
-        (Some(input), Some(output), Some(errors)) => {
-            Ok(Streams { input: Box::new(input), output: Box::new(output), errors: Box::new(errors) })
-        }
+        (Some(input), Some(output), Some(errors)) => Ok(Streams {
+            input: Box::new(input),
+            output: Box::new(output),
+            errors: Box::new(errors),
+            back: None,
+        }),
         _ => Err(Failure::new(Code::Unreachable, "a shell was started without its pipes")),
     }
 }

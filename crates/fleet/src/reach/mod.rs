@@ -13,16 +13,17 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use windlass_engine::{RunMemory, Target};
-use windlass_gate::wire::{Info, Order, VERSION, encode};
+use windlass_gate::wire::{Answer, Info, Order, VERSION, encode};
 use windlass_model::{Code, Failure, RunId};
-use windlass_ssh::{Ahead, Client};
+use windlass_ssh::{Again, Ahead, Client};
 
 use self::endpoint::Way;
 pub(crate) use self::endpoint::becomes;
 use self::line::Line;
-use crate::remote::{Become, Delivery, Gate, Method, Options, RemoteRunner};
+use crate::remote::{Become, Delivery, Gate, Method, Options, RemoteRunner, nonce};
 
 /// How often connecting to a host is tried.
 const ATTEMPTS: u32 = 3;
@@ -33,6 +34,9 @@ const WITHIN: Duration = Duration::from_secs(35);
 /// How much longer than its connection is kept a gate waits for the next run: by then it was ended, or whoever would
 /// have done that is gone.
 const MARGIN: Duration = Duration::from_secs(60);
+
+/// How long giving kept gates back may take.
+const LEAVE: Duration = Duration::from_secs(2);
 
 /// The way to other hosts. Clones share their connections.
 #[derive(Clone)]
@@ -46,6 +50,8 @@ struct Inner {
     delivery: OnceLock<Result<Delivery, String>>,
     lines: Slots<(RunId, Arc<str>), Line>,
     runners: Slots<Key, RemoteRunner>,
+    /// The ends of gates that go back to whoever keeps them.
+    leaving: Mutex<JoinSet<()>>,
 }
 
 /// Whose gate it is: a run's, on a host, as a user.
@@ -64,6 +70,7 @@ impl Reach {
             delivery: OnceLock::new(),
             lines: Mutex::default(),
             runners: Mutex::default(),
+            leaving: Mutex::default(),
         };
         Self(Arc::new(inner))
     }
@@ -94,7 +101,11 @@ impl Reach {
         let ahead = early.map(|persist| ahead(&delivery, wanted.as_ref(), persist));
         let line = self.line(run, target, &way, cancel).await?;
         let streams = line.start(&command, ahead.as_ref()).await.map_err(Lost::Connection)?;
+        let kept = streams.back.is_some();
         let gate = Gate::open(streams, delivery, wanted.as_ref(), Options::default());
+        if kept {
+            lock(&self.0.leaving).spawn(gate.over());
+        }
         let made = RemoteRunner::new(gate);
         *runner = Some(made.clone());
         Ok(made)
@@ -137,6 +148,16 @@ impl Reach {
     /// Ends the gates and connections of a run when its memory goes, without a word: a gate ends with its input.
     pub(crate) fn during(&self, memory: &RunMemory, run: &RunId) {
         memory.get::<Visit>().0.get_or_init(|| (Arc::downgrade(&self.0), run.clone()));
+    }
+
+    /// Lets go of everything that no run needs any more. Kept gates go back to whoever keeps them, which is waited
+    /// for; the others end with their input, without a word.
+    pub async fn leave(&self) {
+        lock(&self.0.runners).clear();
+        lock(&self.0.lines).clear();
+        let leaving = std::mem::take(&mut *lock(&self.0.leaving));
+        // Whoever keeps them is a process of this machine. Where it hangs, it ends them.
+        tokio::time::timeout(LEAVE, leaving.join_all()).await.ok();
     }
 
     /// Ends all gates and connections, and waits until the gates are gone.
@@ -222,7 +243,18 @@ fn ahead(delivery: &Delivery, wanted: Option<&Become>, persist: Duration) -> Ahe
     let hello = Order::Hello { version: VERSION, quiet_ms: Some(quiet) };
     let opening = String::from_utf8(encode(&hello)).expect("a message is text");
     let who = wanted.map_or_else(String::new, |wanted| format!(" {wanted:?}"));
-    Ahead { name: format!("gate {}{who}", delivery.name()), next, opening }
+    Ahead { name: format!("gate {}{who}", delivery.name()), next, opening, again: Some(again(quiet)) }
+}
+
+/// How a gate that a run is done with is made ready for the next: it forgets everything, or ends.
+fn again(quiet_ms: u64) -> Again {
+    let text = |message: Vec<u8>| String::from_utf8(message).expect("a message is text");
+    let nonce = nonce();
+    Again {
+        ask: text(encode(&Order::Reset { nonce: nonce.clone(), quiet_ms })),
+        answer: text(encode(&Answer::Clean { nonce })),
+        greeting: Delivery::greeting(),
+    }
 }
 
 impl std::fmt::Debug for Reach {

@@ -13,8 +13,8 @@
 //!
 //! The folder is private (0700), made by this user and no link, or it is not used; the shell works inside it
 //! (`cd -P`), so that nobody can exchange it after it was looked at. The file in it is complete, since it is
-//! moved there only when its length and checksum are right, and verified again at each start. Where a host has
-//! nothing to compute a SHA-256 with, the exact length and the private folder have to do.
+//! moved there only when its length and checksum are right, and the checksum is verified again at each start.
+//! Where a host has nothing to compute a SHA-256 with, the exact length and the private folder have to do.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -30,20 +30,24 @@ pub struct Delivery {
     gates: Vec<(String, Image)>,
 }
 
+/// Puts the system and its architecture into `m`. The kernel says both in files since 6.1.
+const SYSTEM: &str = r#"{ read -r s </proc/sys/kernel/ostype && read -r m </proc/sys/kernel/arch && m=$s-$m; } 2>/dev/null || { set -- $(uname -sm); m=$1-$2; };"#;
+
 /// Makes the functions: `sum` puts the checksum of a file into `x` (by `openssl` where it is there, which takes half
 /// as long as `sha256sum` where the processor helps), `enter` goes into a private folder or says in
-/// `w` why not, `have` says whether the gate is in this folder, `run` starts it.
+/// `w` why not, `have` says whether the gate is in this folder, `run` starts it. A gate that is there costs no process
+/// that could be done without: each takes a host about as long as the gate does for a step.
 const FUNCTIONS: &str = r#"
-e=@MARK@; o=$PWD; k=$(umask); umask 077; f=windlass-gate-$h; t=.upload-@NONCE@; w=;
-sum() { x=$(openssl dgst -sha256 -r <"$1" 2>/dev/null) || x=$(sha256sum <"$1" 2>/dev/null) || x=$(shasum -a 256 <"$1" 2>/dev/null) || x=$h; x=${x%% *}; };
-enter() { cd -P "$1" 2>/dev/null || { w="$w; $1 is not there"; return 1; }; p=$(pwd -P); p=${p%/};
+e=@MARK@; o=$PWD; k=; f=windlass-gate-$h; t=.upload-@NONCE@; w=;
+sum() { x=$(openssl dgst -sha256 -r <"$1" 2>/dev/null) || x=$(sha256sum <"$1" 2>/dev/null) || x=$(shasum -a 256 <"$1" 2>/dev/null) || { [ "$(wc -c <"$1")" -eq $n ] && x=$h; }; x=${x%% *}; };
+enter() { cd -P "$1" 2>/dev/null || { w="$w; $1 is not there"; return 1; }; p=${PWD%/};
 if [ -n "$3" ]; then [ -d "$2" ] || [ -L "$2" ] || mkdir "$2" 2>/dev/null || { w="$w; $1/$2 cannot be made"; return 1; }; fi;
 if [ -L "$2" ]; then w="$w; $1/$2 is a link"; return 1; fi;
 [ -d "$2" ] || return 1;
-cd -P "$2" 2>/dev/null && [ "$(pwd -P)" = "$p/$2" ] && [ -O . ] || { w="$w; $1/$2 belongs to somebody else"; return 1; };
+cd -P "$2" 2>/dev/null && [ "$PWD" = "$p/$2" ] && [ -O . ] || { w="$w; $1/$2 belongs to somebody else"; return 1; };
 chmod 700 . 2>/dev/null; return 0; };
-have() { if [ -L "$f" ]; then return 1; fi; [ -f "$f" ] && [ -O "$f" ] && [ -x "$f" ] && [ "$(wc -c <"$f")" -eq $n ] && sum "$f" && [ "$x" = $h ]; };
-run() { echo "$e have"; umask $k; exec "./$f" serve $h "$o"; };
+have() { if [ -L "$f" ]; then return 1; fi; [ -f "$f" ] && [ -O "$f" ] && [ -x "$f" ] && sum "$f" && [ "$x" = $h ]; };
+run() { echo "$e have"; if [ -n "$k" ]; then umask $k; fi; exec "./$f" serve $h "$o"; };
 c=; case "${XDG_CACHE_HOME:-}" in /*) c=$XDG_CACHE_HOME;; *) case "${HOME:-}" in /*) c=$HOME/.cache;; esac;; esac; u=;
 each() { if [ -n "$c" ]; then enter "$c" windlass $1 && $2; fi; enter /var/tmp windlass-${u:=$(id -u)} $1 && $2; enter /dev/shm windlass-$u $1 && $2; };
 "#;
@@ -52,7 +56,7 @@ each() { if [ -n "$c" ]; then enter "$c" windlass $1 && $2; fi; enter /var/tmp w
 const BODY: &str = r#"
 found() { if have; then run; fi; };
 each "" found;
-w=; if [ -n "$c" ]; then mkdir -p "$c" 2>/dev/null; fi;
+w=; k=$(umask); umask 077; if [ -n "$c" ]; then mkdir -p "$c" 2>/dev/null; fi;
 exact() { [ "$(echo abcdef | { head -c 2 >/dev/null 2>&1; cat; })" = cdef ]; };
 take() { if exact; then head -c $1; else dd ibs=1 obs=65536 count=$1 2>/dev/null; fi; };
 unzips() { [ $z -gt 0 ] && [ "$(echo x | gzip -c 2>/dev/null | gzip -dc 2>/dev/null)" = x ]; };
@@ -83,9 +87,7 @@ impl Delivery {
     /// The command. Each call makes another one: two uploads at once do not meet.
     pub fn command(&self) -> String {
         let cases: String = self.gates.iter().map(|(arch, image)| case(arch, image)).collect();
-        let choose = format!(
-            r#"set -- $(uname -sm); m=$1-$2; case $m in {cases} *) echo "@MARK@ arch $m"; exit 69;; esac;"#
-        );
+        let choose = format!(r#"{SYSTEM} case $m in {cases} *) echo "@MARK@ arch $m"; exit 69;; esac;"#);
         quoted(&format!("{choose}{FUNCTIONS}{BODY}"))
     }
 
@@ -96,6 +98,11 @@ impl Delivery {
             .map(|(arch, image)| format!("{arch}:{}", image.sha256))
             .collect::<Vec<_>>()
             .join(" ")
+    }
+
+    /// What a gate that is taken over has to be introduced by: the line by which the command says that one is there.
+    pub(crate) fn greeting() -> String {
+        format!("{MARK} have\n")
     }
 
     /// A command that removes the gates of this user from a host. It prints one line with the word `clean`.
@@ -130,7 +137,7 @@ fn quoted(script: &str) -> String {
 }
 
 /// Something that no other command has: the standard library's hash keys are random.
-pub(super) fn nonce() -> String {
+pub(crate) fn nonce() -> String {
     format!("{:016x}", RandomState::new().build_hasher().finish())
 }
 

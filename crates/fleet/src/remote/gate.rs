@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
-use windlass_gate::wire::{Body, Fault, Hello, Info, ORDER_LIMIT, Order, REQUESTS, VERSION, encode};
+use windlass_gate::wire::{Body, Fault, Hello, Info, ORDER_LIMIT, Order, REQUESTS, RESET, VERSION, encode};
 use windlass_gate::{Progress, Reply};
 use windlass_model::{Code, Failure};
 
@@ -35,6 +35,9 @@ pub struct Streams {
     pub output: Box<dyn AsyncRead + Send + Unpin>,
     /// Comes from it beside that.
     pub errors: Box<dyn AsyncRead + Send + Unpin>,
+    /// Called before the end of the input where the gate is clean: whoever carries the streams takes it over then,
+    /// and has it forget us.
+    pub back: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl std::fmt::Debug for Streams {
@@ -85,6 +88,8 @@ pub(super) struct Shared {
     asked: Mutex<HashSet<(u64, String)>>,
     sent: std::sync::atomic::AtomicBool,
     closing: Mutex<Option<Instant>>,
+    /// Somebody takes the gate over when we are done.
+    kept: bool,
     /// By what it is known among those that foresee.
     pub(super) number: u64,
 }
@@ -124,10 +129,20 @@ impl Shared {
     }
 }
 
+impl Inner {
+    /// Whether the gate can be handed on: it knows how to forget us, and owes us nothing.
+    fn is_clean(&self) -> bool {
+        let forgets = |hello: &Hello| hello.caps.iter().any(|cap| cap == RESET);
+        self.shared.kept
+            && matches!(&*self.ready.borrow(), Some(Ok(hello)) if forgets(hello))
+            && self.shared.table().is_idle()
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         self.shared.close();
-        self.shared.write(Write::End);
+        self.shared.write(if self.is_clean() { Write::Back } else { Write::End });
     }
 }
 
@@ -154,17 +169,17 @@ impl Gate {
             asked: Mutex::default(),
             sent: std::sync::atomic::AtomicBool::new(false),
             closing: Mutex::default(),
+            kept: streams.back.is_some(),
             number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
         });
         let quiet = u64::try_from(options.patience.as_millis()).unwrap_or(u64::MAX);
         shared.order(&Order::Hello { version: VERSION, quiet_ms: Some(quiet.saturating_mul(2)) });
         let link = Link::new(shared.clone(), delivery, options, wanted.map(Become::dialogue), ready);
-        let Streams { input, output, errors } = streams;
+        let Streams { input, output, errors, back } = streams;
         let eager = wanted.is_none_or(Become::eager);
-        let writer = tokio::spawn(write(input, orders_out, pieces_out, eager));
+        let writer = tokio::spawn(write(input, orders_out, pieces_out, eager, back));
         tokio::spawn(async move {
-            let unread = Box::new(tokio::io::sink());
-            link.run(Streams { input: unread, output, errors }).await;
+            link.run(output, errors).await;
             // It may hang in a write to a host that takes nothing any more.
             tokio::time::timeout(Duration::from_secs(1), writer).await.ok();
         });
@@ -240,14 +255,23 @@ impl Gate {
         answer.await.unwrap_or_else(|_| Err(self.ended()))
     }
 
-    /// Ends the gate, and waits until it is gone.
+    /// Ends the gate, or gives it back, and waits until it is gone.
     pub async fn close(self) {
         self.inner.shared.close();
-        self.inner.shared.order(&Order::Shutdown);
-        self.inner.shared.write(Write::End);
+        if self.inner.is_clean() {
+            self.inner.shared.write(Write::Back);
+        } else {
+            self.inner.shared.order(&Order::Shutdown);
+            self.inner.shared.write(Write::End);
+        }
+        self.over().await;
+    }
+
+    /// Waits until it is gone, which keeps nobody from ending it.
+    pub(crate) fn over(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut ready = self.inner.ready.clone();
         // The reading side drops its end when it is done; it takes no longer than a start.
-        while ready.changed().await.is_ok() {}
+        async move { while ready.changed().await.is_ok() {} }
     }
 
     pub(super) async fn slots(&self, count: usize) -> Result<OwnedSemaphorePermit, Failure> {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use windlass_gate::wire::{Answer, Decoder, Frame, FrameError, Hello, LIMIT, Order, VERSION, WINDOW};
 
 use super::becoming::{Answered, Dialogue};
-use super::gate::{Options, Shared, Streams};
+use super::gate::{Options, Shared};
 use super::preamble::{Preamble, Said};
 use super::write::Write;
 use super::{Delivery, Error, upload};
@@ -19,6 +19,9 @@ const TAIL: usize = 2 << 10;
 
 /// How long the end of the error output is waited for when the output has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// What comes from the host.
+type Input = Box<dyn AsyncRead + Send + Unpin>;
 
 /// The reading side.
 pub(super) struct Link {
@@ -71,9 +74,9 @@ impl Link {
     }
 
     /// Reads until the connection is over, and then tells everybody why.
-    pub(super) async fn run(mut self, mut streams: Streams) {
-        let error = match self.read(&mut streams).await {
-            Ok(()) => self.end(&mut streams).await,
+    pub(super) async fn run(mut self, mut output: Input, mut errors: Input) {
+        let error = match self.read(&mut output, &mut errors).await {
+            Ok(()) => self.end(&mut errors).await,
             Err(error) => error,
         };
         self.shared.table().end(&error);
@@ -89,19 +92,19 @@ impl Link {
     }
 
     /// Ok: the output has ended.
-    async fn read(&mut self, streams: &mut Streams) -> Result<(), Error> {
+    async fn read(&mut self, output: &mut Input, errors: &mut Input) -> Result<(), Error> {
         let mut tick = interval(self.options.heartbeat);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut bytes, mut words, mut errors_open) = (vec![0; 64 << 10], vec![0; 4 << 10], true);
         loop {
             let due = self.due.map(|(at, _)| at);
             tokio::select! {
-                read = streams.output.read(&mut bytes) => match read {
+                read = output.read(&mut bytes) => match read {
                     Ok(0) => return Ok(()),
                     Ok(count) => self.take(&bytes[..count])?,
                     Err(error) => return Err(Error::Gone(error.to_string())),
                 },
-                read = streams.errors.read(&mut words), if errors_open => match read {
+                read = errors.read(&mut words), if errors_open => match read {
                     Ok(count) if count > 0 => self.error_output(&words[..count])?,
                     _ => errors_open = false,
                 },
@@ -206,6 +209,8 @@ impl Link {
                 self.bye = true;
                 Ok(())
             }
+            // Whoever keeps it for others hears that, not we.
+            Answer::Clean { .. } => Err(Error::Rogue("it was not asked to forget anything".into())),
         }
     }
 
@@ -288,13 +293,13 @@ impl Link {
     }
 
     /// The output has ended: what was said last says why.
-    async fn end(&mut self, streams: &mut Streams) -> Error {
+    async fn end(&mut self, errors: &mut Input) -> Error {
         if self.bye {
             return Error::Closed;
         }
         let mut rest = Vec::new();
         // What came in time is looked at, whether more would have come or not.
-        let _ = timeout(LAST_WORDS, (&mut streams.errors).take(TAIL as u64).read_to_end(&mut rest)).await;
+        let _ = timeout(LAST_WORDS, errors.take(TAIL as u64).read_to_end(&mut rest)).await;
         if let Err(error) = self.error_output(&rest) {
             return error;
         }

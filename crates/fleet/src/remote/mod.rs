@@ -26,6 +26,7 @@ mod write;
 
 pub use becoming::{Become, Method};
 pub use delivery::Delivery;
+pub(crate) use delivery::nonce;
 pub use error::Error;
 pub use gate::{Batch, Gate, Options, Said, Streams};
 pub use request::Request;

@@ -101,6 +101,16 @@ impl Table {
         self.next_transfer
     }
 
+    /// Whether the gate owes us nothing, and can still do everything.
+    pub(super) fn is_idle(&self) -> bool {
+        self.ended.is_none()
+            && !self.broken
+            && self.requests.is_empty()
+            && self.infos.is_empty()
+            && self.incoming.is_empty()
+            && self.outgoing.is_empty()
+    }
+
     /// A module is about to start.
     pub(super) fn started(&mut self, id: u64) -> Result<(), Error> {
         let pending = self.requests.get_mut(&id).ok_or_else(|| stray("a start", id))?;

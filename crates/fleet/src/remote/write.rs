@@ -20,6 +20,8 @@ pub(super) enum Write {
     Have,
     /// The gate is not there: this is it.
     Upload(&'static [u8]),
+    /// Nothing more comes, and somebody else takes the gate over.
+    Back,
     /// Nothing more comes.
     End,
 }
@@ -39,6 +41,7 @@ pub(super) async fn write(
     mut orders: UnboundedReceiver<Write>,
     mut pieces: Receiver<Vec<u8>>,
     eager: bool,
+    mut back: Option<Box<dyn FnOnce() + Send>>,
 ) {
     let mut early = Some(Early::default());
     loop {
@@ -50,6 +53,12 @@ pub(super) async fn write(
         };
         let done = match (next, &mut early) {
             (Write::End, _) => break,
+            (Write::Back, _) => {
+                if let Some(back) = back.take() {
+                    back();
+                }
+                break;
+            }
             (Write::Raw(bytes), _) => send(&mut stream, &bytes).await,
             (Write::Frame(frame), None) => send(&mut stream, &frame).await,
             (Write::Frame(frame), Some(early)) => {

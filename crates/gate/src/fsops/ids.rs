@@ -9,7 +9,7 @@ use std::{
     io::Read,
     path::Path,
     process::{Command, Stdio},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -76,14 +76,30 @@ fn line<T>(text: &str, field: usize, value: &str, read: &impl Fn(&[&str]) -> Opt
     })
 }
 
+/// Whether the system has more users, and more groups, than those in its files.
+static MORE: Mutex<Option<[bool; 2]>> = Mutex::new(None);
+
+/// What `getent` has said.
+static KNOWN: Mutex<Option<HashMap<String, Answer>>> = Mutex::new(None);
+
+/// Forgets what the system has said.
+pub(crate) fn forget() {
+    *lock(&MORE) = None;
+    *lock(&KNOWN) = None;
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Whether the system has more entries than those in its files.
 fn elsewhere(database: &str) -> bool {
-    static MORE: OnceLock<[bool; 2]> = OnceLock::new();
-    let [passwd, group] = MORE.get_or_init(|| {
+    let mut more = lock(&MORE);
+    let [passwd, group] = *more.get_or_insert_with(|| {
         let switch = fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
         ["passwd:", "group:"].map(|name| has_more(&switch, name))
     });
-    if database == "passwd" { *passwd } else { *group }
+    if database == "passwd" { passwd } else { group }
 }
 
 fn has_more(switch: &str, name: &str) -> bool {
@@ -104,9 +120,8 @@ type Answer = (Instant, Option<String>);
 
 /// An entry that the system's name services know.
 fn getent(database: &str, key: &str) -> Option<String> {
-    static KNOWN: Mutex<Option<HashMap<String, Answer>>> = Mutex::new(None);
     let name = format!("{database} {key}");
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut known = lock(&KNOWN);
     let known = known.get_or_insert_default();
     known.retain(|_, (since, _)| since.elapsed() < HOLDS);
     known.entry(name).or_insert_with(|| (Instant::now(), ask(database, key))).1.clone()

@@ -16,7 +16,7 @@ pub(super) fn hello(hash: &str) -> Hello {
         hash: hash.to_owned(),
         arch: std::env::consts::ARCH.to_owned(),
         uid: rustix::process::geteuid().as_raw(),
-        caps: Vec::new(),
+        caps: vec![wire::RESET.to_owned()],
     }
 }
 

@@ -7,6 +7,7 @@
 //! * How things were before a module, and putting them back, goes over the same connection (`keep`).
 //! * A second process ends what is left if the gate itself is killed (`guard`).
 //! * A panic in a module is told as what came of it (`broken`).
+//! * Another controller may follow the one that is done, and finds nothing of it (`reset`).
 //!
 //! It ends with its input: what runs is cancelled, children are ended, the folder is removed.
 
@@ -17,6 +18,7 @@ mod info;
 mod keep;
 mod out;
 mod pool;
+mod reset;
 mod run;
 mod send;
 mod session;
@@ -64,6 +66,9 @@ pub enum Ended {
     /// The controller does not take its answers.
     #[error("the controller does not read its answers")]
     Deaf,
+    /// It was to be handed on, and something of the controller before would be left.
+    #[error("it cannot be handed on: {0}")]
+    Unclean(&'static str),
     /// The controller speaks another version.
     #[error("the controller speaks version {0} of the protocol, this gate version {ours}", ours = crate::wire::VERSION)]
     Version(u32),

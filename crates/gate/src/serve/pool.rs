@@ -28,6 +28,8 @@ pub(super) struct Pool {
 struct Inner {
     state: Mutex<State>,
     changed: Condvar,
+    /// A thread has nothing to do any more.
+    settled: Condvar,
 }
 
 #[derive(Default)]
@@ -60,6 +62,14 @@ impl Pool {
     pub(super) fn leave(&self) {
         lock(&self.inner.state).threads -= 1;
         self.inner.changed.notify_all();
+    }
+
+    /// Waits until no thread is at work, at most this long; says whether that is so.
+    pub(super) fn settle(&self, limit: Duration) -> bool {
+        let state = lock(&self.inner.state);
+        let busy = |state: &mut State| !state.queue.is_empty() || state.idle < state.threads;
+        let waited = self.inner.settled.wait_timeout_while(state, limit, busy);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
     /// Takes no more jobs, forgets those that have not begun, and waits for the others, at most this long.
@@ -101,6 +111,7 @@ impl Inner {
                 }
                 None => {
                     state.idle += 1;
+                    self.settled.notify_all();
                     let waited = self.changed.wait_timeout(state, left);
                     state = waited.unwrap_or_else(PoisonError::into_inner).0;
                     state.idle -= 1;

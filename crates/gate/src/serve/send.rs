@@ -38,6 +38,11 @@ impl Windows {
         self.changed.notify_all();
     }
 
+    /// No transfer is under way any more.
+    pub(super) fn forget(&self) {
+        lock(&self.taken).clear();
+    }
+
     /// Waits until a piece may follow after `sent` bytes.
     fn room(&self, transfer: u32, sent: u64, cancel: &Cancel) -> Result<(), Error> {
         let mut taken = lock(&self.taken);

@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     io::{self, Read, Write},
     os::fd::AsFd,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -38,9 +41,20 @@ pub(super) struct Session {
     pub(super) guard: Guard,
     pub(super) windows: Windows,
     /// What check mode has said so far, for each run.
-    forecasts: Mutex<HashMap<u64, Arc<Forecast>>>,
-    pool: Pool,
-    running: Mutex<HashMap<u64, Cancel>>,
+    pub(super) forecasts: Mutex<HashMap<u64, Arc<Forecast>>>,
+    pub(super) pool: Pool,
+    pub(super) running: Mutex<HashMap<u64, Cancel>>,
+    /// A module broke: what it held is held for good.
+    pub(super) broken: AtomicBool,
+}
+
+/// What one controller has said of itself.
+#[derive(Default)]
+struct Talk {
+    /// How long it may be quiet.
+    quiet: Option<u64>,
+    /// It is not the first, and has not spoken yet.
+    next: bool,
 }
 
 /// Whether to read on.
@@ -59,6 +73,7 @@ impl Session {
             forecasts: Mutex::default(),
             pool: Pool::default(),
             running: Mutex::default(),
+            broken: AtomicBool::new(false),
             options,
         });
         session.out.reply(&Answer::Hello(info::hello(&session.options.hash)));
@@ -84,10 +99,10 @@ impl Session {
 
     /// Reads until the input ends or the controller has had enough.
     fn read(self: &Arc<Self>, mut input: impl Read + AsFd) -> Result<(), Ended> {
-        let (mut decoder, mut quiet) = (Decoder::new(ORDER_LIMIT), None);
+        let (mut decoder, mut talk) = (Decoder::new(ORDER_LIMIT), Talk::default());
         let mut bytes = vec![0; 1 << 16];
         loop {
-            heard(&input, quiet)?;
+            heard(&input, talk.quiet)?;
             let count = match input.read(&mut bytes) {
                 Ok(0) => return decoder.end().map_err(Ended::from),
                 Ok(count) => count,
@@ -100,14 +115,14 @@ impl Session {
             };
             decoder.push(&bytes[..count]);
             while let Some(frame) = decoder.pull()? {
-                if let Next::End = self.frame(frame, &mut quiet)? {
+                if let Next::End = self.frame(frame, &mut talk)? {
                     return Ok(());
                 }
             }
         }
     }
 
-    fn frame(self: &Arc<Self>, frame: Frame, quiet: &mut Option<u64>) -> Result<Next, Ended> {
+    fn frame(self: &Arc<Self>, frame: Frame, talk: &mut Talk) -> Result<Next, Ended> {
         let order = match frame {
             Frame::Content { transfer, bytes } => {
                 let answer = match self.spool.piece(transfer, &bytes) {
@@ -122,9 +137,18 @@ impl Session {
             },
         };
         match order {
-            Order::Hello { version, quiet_ms } => {
-                *quiet = quiet_ms;
-                if version != wire::VERSION { Err(Ended::Version(version)) } else { Ok(Next::On) }
+            Order::Hello { version, .. } if version != wire::VERSION => Err(Ended::Version(version)),
+            Order::Hello { quiet_ms, .. } => {
+                talk.quiet = quiet_ms;
+                if !std::mem::take(&mut talk.next) {
+                    return Ok(Next::On);
+                }
+                self.reply(&Answer::Hello(info::hello(&self.options.hash)))
+            }
+            Order::Reset { nonce, quiet_ms } => {
+                self.reset().map_err(Ended::Unclean)?;
+                *talk = Talk { quiet: Some(quiet_ms), next: true };
+                self.reply(&Answer::Clean { nonce })
             }
             Order::Shutdown => Ok(Next::End),
             other => self.order(other),
@@ -175,7 +199,7 @@ impl Session {
                 self.reply(&Answer::Info { id, info })
             }
             Order::Ping { seq } => self.reply(&Answer::Pong { seq }),
-            Order::Hello { .. } | Order::Shutdown => Ok(Next::On),
+            Order::Hello { .. } | Order::Reset { .. } | Order::Shutdown => Ok(Next::On),
         }
     }
 
@@ -238,6 +262,7 @@ impl Session {
 
     /// The thread that calls this does no more requests, and is not waited for.
     pub(super) fn abandon(&self) {
+        self.broken.store(true, Ordering::SeqCst);
         self.pool.leave();
     }
 

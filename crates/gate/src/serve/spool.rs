@@ -169,6 +169,12 @@ impl Spool {
         unreachable!("the loop ends by returning")
     }
 
+    /// Removes everything, and knows of nothing any more.
+    pub(super) fn forget(&self) {
+        self.clear();
+        lock(&self.contents).clear();
+    }
+
     /// Removes everything.
     pub(super) fn clear(&self) {
         lock(&self.transfers).clear();

@@ -68,6 +68,10 @@ pub(super) fn lay(
         args.insert(param.clone(), text.into());
         return Ok(Laid(None));
     }
+    if let Some((param, path)) = there.already(stage) {
+        args.insert(param.clone(), path.into());
+        return Ok(Laid(None));
+    }
     let laid = Laid(Some(spool.stage(guard)?));
     let base = laid.0.as_deref().expect("it was just put there");
     let (param, value) = match stage {
@@ -146,6 +150,15 @@ impl<'a> Near<'a> {
         let known = crate::find(&task.name).is_some_and(|it| matches!(it.spec().name, "copy" | "template"));
         let dest = task.args.get("dest").and_then(Value::as_str).filter(|dest| known && !dest.is_empty());
         Self { dest: dest.map(|dest| cx.path(dest)), stage, cx }
+    }
+
+    /// The parameter of a file and its path, where that is what the module is about to write and needs no other name:
+    /// nothing has to be laid out then. What is forecast may have another idea of what lies there.
+    fn already<'s>(&self, stage: &'s Stage) -> Option<(&'s String, String)> {
+        let Stage::File { param, content, mode: None, .. } = stage else { return None };
+        let path = self.cx.check.is_none().then(|| self.find(content, None)).flatten()?;
+        let text = path.to_str().filter(|text| self.cx.path(text) == path)?;
+        Some((param, text.to_owned()))
     }
 
     /// The file that has the content already.

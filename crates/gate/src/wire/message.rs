@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::Fault;
 use crate::{Part, Reply};
 
+/// What a gate says of itself that can be reset for another controller.
+pub const RESET: &str = "reset";
+
 /// What a controller says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -76,6 +79,14 @@ pub enum Order {
     Ping {
         /// Comes back in the answer.
         seq: u64,
+    },
+    /// Forget everything, for another controller: the answer is `clean`. Where anything of this one is left that
+    /// cannot be forgotten, the gate ends. The next controller's hello is answered like the first.
+    Reset {
+        /// Comes back in the answer. Nobody else knows it, so that nothing else that is said can be taken for that.
+        nonce: String,
+        /// How long it waits for the next controller before it ends itself.
+        quiet_ms: u64,
     },
     /// End, and cancel what runs; the last answer is `bye`.
     Shutdown,
@@ -154,6 +165,11 @@ pub enum Answer {
         /// Why.
         message: String,
     },
+    /// Nothing is left of the controller before; nothing more is said until the next one speaks.
+    Clean {
+        /// As in the order.
+        nonce: String,
+    },
     /// Everything is done, and the gate ends.
     Bye,
 }
@@ -174,7 +190,7 @@ pub struct Hello {
     /// The user it runs as, by number.
     #[serde(default)]
     pub uid: u32,
-    /// What it can do beyond version 1.
+    /// What it can do beyond version 1: [`RESET`].
     #[serde(default)]
     pub caps: Vec<String>,
 }

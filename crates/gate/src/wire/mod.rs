@@ -27,7 +27,8 @@ mod message;
 pub use fault::{Fault, Problem};
 pub use frame::{Decoder, Frame, FrameError, encode, encode_content};
 pub use message::{
-    Answer, Body, Content, Deed, Entry, Foresight, Hello, Info, Order, Source, Stage, Task, Unread, order,
+    Answer, Body, Content, Deed, Entry, Foresight, Hello, Info, Order, RESET, Source, Stage, Task, Unread,
+    order,
 };
 
 /// The version of the protocol. A side that meets another one says so and ends.

@@ -16,6 +16,7 @@ mod file;
 mod find;
 mod forecast;
 mod get_url;
+mod handing;
 mod keeping;
 mod making;
 mod peer;

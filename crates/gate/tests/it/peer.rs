@@ -42,8 +42,13 @@ impl Peer {
 
     /// The program itself, in a folder of its own.
     pub(crate) fn program(cwd: &Path) -> (Self, Child) {
+        Self::other_program(Path::new(env!("CARGO_BIN_EXE_windlass-gate")), cwd)
+    }
+
+    /// The same from another file.
+    pub(crate) fn other_program(program: &Path, cwd: &Path) -> (Self, Child) {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_windlass-gate"))
+        let child = Command::new(program)
             .args(["serve", "h"])
             .arg(cwd)
             .current_dir(cwd)

@@ -1,5 +1,6 @@
 //! A connection in the process that keeps it, as clients of this crate know it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::client::Keeper;
 use super::wire::{Ask, PIECE, Say, Tag, hear, read, say, write};
 use crate::interest::{self, Interest};
-use crate::{Ahead, BoxFuture, Channel, Error, Exit, Transport};
+use crate::{Ahead, Back, BoxFuture, Channel, Error, Exit, Transport};
 
 /// Pieces that wait for a reader, for each output.
 const QUEUE: usize = 16;
@@ -82,7 +83,10 @@ impl Kept {
         let ask = Ask::Exec { lease: self.lease, command: command.to_owned(), kind: kind.cloned() };
         say(&mut stream, &ask).await.map_err(gone)?;
         match hear::<Say>(&mut stream).await.map_err(gone)? {
-            Some(Say::Started) => Ok(channel(stream, self.hold.clone())),
+            Some(Say::Started) => {
+                let again = kind.is_some_and(|kind| kind.again.is_some());
+                Ok(channel(stream, self.hold.clone(), again))
+            }
             Some(Say::Failed(refusal)) => Err(refusal.into()),
             _ => Err(state.error()),
         }
@@ -117,8 +121,8 @@ impl Transport for Kept {
     }
 }
 
-/// A command whose streams this one carries.
-fn channel(stream: UnixStream, hold: Arc<Hold>) -> Channel {
+/// A command whose streams this one carries, and which may be given back if it can be used again.
+fn channel(stream: UnixStream, hold: Arc<Hold>, again: bool) -> Channel {
     let (from, to) = stream.into_split();
     let (stdin, input) = duplex(PIECE);
     let (output, stdout) = mpsc::channel(QUEUE);
@@ -126,7 +130,8 @@ fn channel(stream: UnixStream, hold: Arc<Hold>) -> Channel {
     let (exit_in, exit) = oneshot::channel();
     let (interest, abandoned) = Interest::new();
     let over = CancellationToken::new();
-    tokio::spawn(feed(input, to, over.clone()));
+    let given = Arc::new(AtomicBool::new(false));
+    tokio::spawn(feed(input, to, given.clone(), over.clone()));
     let state = hold.state.clone();
     tokio::spawn(async move {
         // The input goes with the outputs.
@@ -137,16 +142,26 @@ fn channel(stream: UnixStream, hold: Arc<Hold>) -> Channel {
             () = hold.state.over.cancelled() => {}
         }
     });
-    interest::channel(interest, Box::new(stdin), [stdout, stderr], exit, move || state.error())
+    let channel = interest::channel(interest, Box::new(stdin), [stdout, stderr], exit, move || state.error());
+    Channel { back: again.then_some(Back(given)), ..channel }
 }
 
-/// Passes on what goes to the command, then its end; and holds the stream until the command is over, since the end
-/// of the stream is that of our interest.
-async fn feed(mut input: DuplexStream, mut to: OwnedWriteHalf, over: CancellationToken) {
+/// Passes on what goes to the command, then its end or that it is given back; and holds the stream until the command
+/// is over, since the end of the stream is that of our interest.
+async fn feed(
+    mut input: DuplexStream,
+    mut to: OwnedWriteHalf,
+    given: Arc<AtomicBool>,
+    over: CancellationToken,
+) {
     let feeding = async {
         let mut bytes = vec![0; PIECE];
         while let Ok(count) = input.read(&mut bytes).await {
-            let tag = if count == 0 { Tag::InputEnd } else { Tag::Input };
+            let tag = match count {
+                0 if given.load(Ordering::SeqCst) => Tag::Back,
+                0 => Tag::InputEnd,
+                _ => Tag::Input,
+            };
             if write(&mut to, tag, &bytes[..count]).await.is_err() || count == 0 {
                 break;
             }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio_util::sync::CancellationToken;
 
 use super::place::is_ours;
+use super::spare::Taken;
 use super::table::Table;
 use super::wire::{Ask, Ended, PIECE, Refusal, Say, Tag, hear, read, say, write};
 use crate::route::Route;
@@ -88,56 +88,67 @@ async fn gone(from: &mut OwnedReadHalf) {
     let _ = from.read(&mut byte).await;
 }
 
-/// Starts a command and carries its streams, until it has ended or the client is gone.
+/// Starts a command and carries its streams, until it has ended, the client is gone or gives it back.
 async fn exec(
     table: &Table,
     lease: u64,
     command: &str,
     kind: Option<Ahead>,
-    from: OwnedReadHalf,
+    mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
 ) -> std::io::Result<()> {
     let Some((kept, over)) = table.held(lease) else {
         let error = Error::Keep("nobody holds this connection".into());
         return say(&mut to, &Say::Failed(Refusal::from(&error))).await;
     };
-    let Channel { stdin, stdout, stderr, exit } = match kept.exec(command, kind).await {
-        Ok(channel) => channel,
+    let Taken { mut channel, greeting } = match kept.exec(command, kind.as_ref()).await {
+        Ok(taken) => taken,
         Err(error) => return say(&mut to, &Say::Failed(Refusal::from(&error))).await,
     };
     say(&mut to, &Say::Started).await?;
-    let client = CancellationToken::new();
-    let feeding = tokio::spawn(feed(from, stdin, client.clone()));
-    let told = tokio::select! {
+    if !greeting.is_empty() {
+        write(&mut to, Tag::Output, greeting.as_bytes()).await?;
+    }
+    let Channel { stdin, stdout, stderr, exit, .. } = &mut channel;
+    let back = tokio::select! {
         told = async {
             tell(&mut to, stdout, stderr).await?;
             say(&mut to, &Say::Exit(Ended::from(exit.await))).await
-        } => told,
-        () = client.cancelled() => Ok(()),
-        () = over.cancelled() => Ok(()),
+        } => return told,
+        () = over.cancelled() => false,
+        fed = feed(&mut from, stdin) => matches!(fed, Fed::Back),
     };
-    // With the input the last part of the command goes, and that ends it where it has not ended.
-    feeding.abort();
-    told
+    // With the last part of the command its input goes, and that ends it where it has not ended.
+    if let (true, Some(kind)) = (back, kind) {
+        let returning = kept.returning(channel, kind);
+        // The client waits for the end of the stream before it lets go of the connection.
+        drop((from, to));
+        returning.await;
+    }
+    Ok(())
 }
 
-/// Passes on what goes to the command; cancels when the client is gone.
-async fn feed(
-    mut from: OwnedReadHalf,
-    mut stdin: Box<dyn AsyncWrite + Send + Unpin>,
-    client: CancellationToken,
-) {
-    let _gone = client.drop_guard();
+/// Why nothing more goes to a command.
+enum Fed {
+    /// The client is gone.
+    Gone,
+    /// The client is done with the command.
+    Back,
+}
+
+/// Passes on what goes to the command, for as long as the client is there.
+async fn feed(from: &mut OwnedReadHalf, stdin: &mut (dyn AsyncWrite + Send + Unpin)) -> Fed {
     loop {
         // A command that takes nothing any more does not end the client's interest in it.
-        match read(&mut from).await {
+        match read(from).await {
             Ok(Some((Tag::Input, bytes))) => {
                 if stdin.write_all(&bytes).await.is_ok() {
                     let _ = stdin.flush().await;
                 }
             }
             Ok(Some((Tag::InputEnd, _))) => drop(stdin.shutdown().await),
-            _ => return,
+            Ok(Some((Tag::Back, _))) => return Fed::Back,
+            _ => return Fed::Gone,
         }
     }
 }
@@ -145,8 +156,8 @@ async fn feed(
 /// Passes on what the command says, to the end of both its outputs.
 async fn tell(
     to: &mut OwnedWriteHalf,
-    mut stdout: Box<dyn AsyncRead + Send + Unpin>,
-    mut stderr: Box<dyn AsyncRead + Send + Unpin>,
+    stdout: &mut (dyn AsyncRead + Send + Unpin),
+    stderr: &mut (dyn AsyncRead + Send + Unpin),
 ) -> std::io::Result<()> {
     let (mut output, mut errors) = (vec![0; PIECE], vec![0; PIECE]);
     let (mut output_open, mut errors_open) = (true, true);

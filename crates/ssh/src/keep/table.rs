@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Connection;
 use super::key::{Key, Maker};
-use super::spare::Spare;
+use super::spare::{Spare, Taken};
 use crate::opener::Opener;
 use crate::route::Route;
 use crate::session::Session;
@@ -59,6 +60,8 @@ struct State {
     /// The latest first.
     kinds: Vec<Ahead>,
     spares: HashMap<String, Spare>,
+    /// The names of those that were given back and are not ready yet.
+    returning: Vec<String>,
 }
 
 /// A hold on a connection, until it is dropped.
@@ -100,7 +103,7 @@ impl Table {
             if kept.may_hold(persist) {
                 // Made before anything is waited for: whoever stops waiting lets go.
                 let lease = self.lease(kept.clone(), opener.clone());
-                if kept.session.holds().await && kept.session.answers(ANSWER).await {
+                if kept.session.holds().await && kept.answers().await {
                     return Ok((lease, true));
                 }
                 kept.end();
@@ -199,6 +202,7 @@ impl Kept {
             ended: false,
             kinds: Vec::new(),
             spares: HashMap::new(),
+            returning: Vec::new(),
         };
         Self {
             session,
@@ -263,44 +267,92 @@ impl Kept {
         }
     }
 
+    /// Whether the server answers, and with it what waits there for somebody: what does not is ended.
+    async fn answers(&self) -> bool {
+        let waiting = std::mem::take(&mut lock(&self.state).spares);
+        let mut checks = JoinSet::new();
+        for (name, spare) in waiting {
+            checks.spawn(async move { (name, spare.check(ANSWER).await) });
+        }
+        let (answers, checked) = tokio::join!(self.session.answers(ANSWER), checks.join_all());
+        for (name, spare) in checked {
+            self.stock(&name, spare);
+        }
+        answers
+    }
+
     /// Starts a command: takes the one that is ready, if it is of a kind that is.
-    pub(super) async fn exec(&self, command: &str, kind: Option<Ahead>) -> Result<Channel, Error> {
+    pub(super) async fn exec(&self, command: &str, kind: Option<&Ahead>) -> Result<Taken, Error> {
         if let Some(kind) = kind {
             let spare = {
                 let mut state = lock(&self.state);
                 let spare = state.spares.remove(&kind.name);
                 state.kinds.retain(|known| known.name != kind.name);
-                state.kinds.insert(0, kind);
+                state.kinds.insert(0, kind.clone());
                 state.kinds.truncate(KINDS);
                 spare
             };
             if let Some(spare) = spare
-                && let Some(channel) = spare.take().await
+                && let Some(taken) = spare.take().await
             {
-                return Ok(channel);
+                return Ok(taken);
             }
         }
-        self.session.exec(command).await
+        let channel = self.session.exec(command).await?;
+        Ok(Taken { channel, greeting: String::new() })
+    }
+
+    /// Takes a command back: it is ready for the next one when it has forgotten its user, and ended where it does not
+    /// say so. No other is started in its place from this call on, whenever the rest is waited for.
+    pub(super) fn returning(&self, channel: Channel, kind: Ahead) -> impl Future<Output = ()> + '_ {
+        lock(&self.state).returning.push(kind.name.clone());
+        async move {
+            let spare = match kind.again {
+                Some(again) => Spare::again(channel, again, ANSWER).await,
+                None => None,
+            };
+            let ready = spare.is_some();
+            self.stock(&kind.name, spare);
+            self.returned(&kind.name);
+            if !ready {
+                self.restock().await;
+            }
+        }
+    }
+
+    fn returned(&self, name: &str) {
+        let returning = &mut lock(&self.state).returning;
+        if let Some(place) = returning.iter().position(|known| known == name) {
+            returning.swap_remove(place);
+        }
+    }
+
+    /// Keeps a command ready, unless there is one of its kind or none is wanted any more.
+    fn stock(&self, name: &str, spare: Option<Spare>) {
+        let mut state = lock(&self.state);
+        if let Some(spare) = spare
+            && !state.ended
+            && state.kinds.iter().any(|kind| kind.name == name)
+        {
+            state.spares.entry(name.to_owned()).or_insert(spare);
+        }
     }
 
     /// Starts one of each kind that was used and is not ready, when a hold ends: those who are at work are not held up.
     async fn restock(&self) {
         let wanted: Vec<Ahead> = {
             let mut state = lock(&self.state);
-            let State { kinds, spares, .. } = &mut *state;
+            let State { kinds, spares, returning, .. } = &mut *state;
             spares.retain(|name, _| kinds.iter().any(|kind| kind.name == *name));
-            kinds.iter().filter(|kind| !spares.contains_key(&kind.name)).cloned().collect()
+            let there = |name: &String| spares.contains_key(name) || returning.contains(name);
+            kinds.iter().filter(|kind| !there(&kind.name)).cloned().collect()
         };
         for kind in wanted {
             if self.is_over() {
                 return;
             }
-            if let Some(spare) = Spare::start(&self.session, &kind).await {
-                let mut state = lock(&self.state);
-                if !state.ended {
-                    state.spares.insert(kind.name, spare);
-                }
-            }
+            let spare = Spare::start(&self.session, &kind).await;
+            self.stock(&kind.name, spare);
         }
     }
 }

@@ -29,13 +29,16 @@ pub(super) enum Tag {
     Input = b'I' as isize,
     /// Nothing more comes for the command.
     InputEnd = b'X' as isize,
+    /// The client is done with the command, which may be for others.
+    Back = b'B' as isize,
     /// From the command.
     Output = b'O' as isize,
     /// From the command's other output.
     Errors = b'E' as isize,
 }
 
-const TAGS: [Tag; 6] = [Tag::Message, Tag::Secret, Tag::Input, Tag::InputEnd, Tag::Output, Tag::Errors];
+const TAGS: [Tag; 7] =
+    [Tag::Message, Tag::Secret, Tag::Input, Tag::InputEnd, Tag::Back, Tag::Output, Tag::Errors];
 
 /// What a client asks.
 #[derive(Debug, Serialize, Deserialize)]

@@ -99,6 +99,7 @@ impl Program {
                     (None, _) => Err(lost),
                 }
             }),
+            back: None,
         })
     }
 

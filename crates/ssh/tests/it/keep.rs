@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use windlass_ssh::keep::{connections, end};
-use windlass_ssh::{Ahead, Client, Endpoint, Error, Exit, HostKeys, Keep, Options, Secret, Transport};
+use windlass_ssh::{Again, Ahead, Client, Endpoint, Error, Exit, HostKeys, Keep, Options, Secret, Transport};
 
 use crate::sshd::{Site, Sshd, dead_port, fails, is_root, output, run, user, works};
 
@@ -353,7 +353,8 @@ async fn a_host_behind_another_is_kept_with_it() {
 async fn one_command_of_a_kind_is_started_ahead() {
     let fleet = Fleet::new();
     let sshd = Sshd::known(&fleet.site, "");
-    let kind = Ahead { name: "cat".into(), next: "echo ahead; cat".into(), opening: "hello\n".into() };
+    let kind =
+        Ahead { name: "cat".into(), next: "echo ahead; cat".into(), opening: "hello\n".into(), again: None };
     for (round, expected) in ["now\n", "ahead\nhello\n", "ahead\nhello\n"].into_iter().enumerate() {
         let transport = works(&fleet.client(), &sshd.endpoint()).await;
         let channel = transport.exec_ahead("echo now; cat", &kind).await.unwrap_or_else(|e| panic!("{e}"));
@@ -379,7 +380,7 @@ async fn one_that_has_ended_meanwhile_is_not_taken() {
     let sshd = Sshd::known(&fleet.site, "");
     let ended = fleet.site.path("ended");
     let next = format!("echo ahead; echo >{}", ended.display());
-    let kind = Ahead { name: "k".into(), next, opening: String::new() };
+    let kind = Ahead { name: "k".into(), next, opening: String::new(), again: None };
     for _ in 0..2 {
         let transport = works(&fleet.client(), &sshd.endpoint()).await;
         let channel = transport.exec_ahead("echo now", &kind).await.unwrap_or_else(|e| panic!("{e}"));
@@ -463,4 +464,130 @@ async fn a_password_is_nowhere_to_be_seen() {
     assert!(names.iter().all(|name| name.starts_with("ssh-") && name.len() == 25), "{names:?}");
     let listed = format!("{:?}", listed(&fleet).await);
     assert!(!listed.contains(secret), "{listed}");
+}
+
+/// A command that can be used again: it says what it has heard, and forgets when it is asked to. Where there is a file
+/// `bad` it does not: it says what is in it on the other output, or ends if that is nothing.
+fn echo(fleet: &Fleet, nonce: &str) -> (String, Ahead) {
+    let bad = fleet.site.path("bad");
+    let bad = bad.display();
+    let command = format!(
+        "echo started $$; seen=; while read -r word rest; do case $word in \
+         forget) if [ -s {bad} ]; then cat {bad} >&2; elif [ -e {bad} ]; then exit 1; \
+         else seen=; echo \"clean $rest\"; fi;; \
+         *) seen=\"$seen $word\"; echo \"seen$seen\";; esac; done"
+    );
+    let again = Again {
+        ask: format!("forget {nonce}\n"),
+        answer: format!("clean {nonce}\n"),
+        greeting: "again\n".into(),
+    };
+    let kind =
+        Ahead { name: "echo".into(), next: command.clone(), opening: String::new(), again: Some(again) };
+    (command, kind)
+}
+
+/// Tells the command a word, and reads until it has said this.
+async fn told(channel: &mut windlass_ssh::Channel, word: &str, last: &str) -> String {
+    channel.stdin.write_all(format!("{word}\n").as_bytes()).await.expect("it takes it");
+    channel.stdin.flush().await.expect("it takes it");
+    let (mut said, mut byte) = (String::new(), [0]);
+    while !said.ends_with(&format!("{last}\n")) {
+        let count = channel.stdout.read(&mut byte).await.expect("it says something");
+        assert!(count > 0, "it ended after {said:?}");
+        said.push(char::from(byte[0]));
+    }
+    said
+}
+
+/// Gives it back, and waits until the process that keeps it has it.
+async fn give_back(mut channel: windlass_ssh::Channel) {
+    channel.back.take().expect("it may be used again").give();
+    channel.stdin.shutdown().await.expect("the end arrives");
+    let mut rest = Vec::new();
+    channel.stdout.read_to_end(&mut rest).await.expect("it ends for us");
+}
+
+async fn ready(fleet: &Fleet, count: usize) {
+    let begun = Instant::now();
+    while listed(fleet).await.iter().map(|one| one.ready).sum::<usize>() != count {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{count} are ready");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_is_given_back_is_used_again_and_has_forgotten() {
+    let fleet = Fleet::new();
+    let sshd = Sshd::known(&fleet.site, "");
+    for round in 0..4 {
+        // Each client has a word of its own that nobody else knows.
+        let (command, kind) = echo(&fleet, &format!("nonce-{round}"));
+        let transport = works(&fleet.client(), &sshd.endpoint()).await;
+        let mut channel = transport.exec_ahead(&command, &kind).await.unwrap_or_else(|e| panic!("{e}"));
+        let said = told(&mut channel, "a", "seen a").await;
+        assert_eq!(said.starts_with("again\nseen a"), round > 0, "round {round}: {said}");
+        assert_eq!(said.starts_with("started "), round == 0, "round {round}: {said}");
+        // What it still says is thrown away, and nobody sees it later.
+        channel.stdin.write_all(b"late\nlater\n").await.expect("it takes it");
+        give_back(channel).await;
+        let_go(&fleet, transport).await;
+        ready(&fleet, 1).await;
+    }
+    assert_eq!(logins(&sshd), 1);
+    // It is one process of that host, and it ends with the connection.
+    assert_eq!(end(&fleet.folder(), &[]).await.expect("it answers"), 1);
+}
+
+#[tokio::test]
+async fn what_is_not_given_back_is_ended_and_another_one_started() {
+    let fleet = Fleet::new();
+    let sshd = Sshd::known(&fleet.site, "");
+    let (command, kind) = echo(&fleet, "n");
+    let started = |said: &str| said.lines().next().unwrap_or_default().to_owned();
+    let transport = works(&fleet.client(), &sshd.endpoint()).await;
+    let mut channel = transport.exec_ahead(&command, &kind).await.unwrap_or_else(|e| panic!("{e}"));
+    let first = started(&told(&mut channel, "secret", "seen secret").await);
+    // As if its process had been killed: in the middle of a word.
+    channel.stdin.write_all(b"hal").await.expect("it takes it");
+    drop(channel);
+    let_go(&fleet, transport).await;
+    ready(&fleet, 1).await;
+    let transport = works(&fleet.client(), &sshd.endpoint()).await;
+    let mut channel = transport.exec_ahead(&command, &kind).await.unwrap_or_else(|e| panic!("{e}"));
+    let said = told(&mut channel, "a", "seen a").await;
+    assert!(said.starts_with("started ") && started(&said) != first, "{first}: {said}");
+    give_back(channel).await;
+    // With another kind nobody takes it, and what is no longer of use is ended.
+    for name in ["other", "third"] {
+        let other = Ahead { name: name.into(), ..kind.clone() };
+        let channel = transport.exec_ahead("echo now", &other).await.unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(output(channel).await.0, "now\n");
+    }
+}
+
+#[tokio::test]
+async fn one_that_does_not_say_that_it_has_forgotten_is_not_taken() {
+    let fleet = Fleet::new();
+    let sshd = Sshd::known(&fleet.site, "");
+    let (command, kind) = echo(&fleet, "n");
+    for words in ["", "words\n"] {
+        let transport = works(&fleet.client(), &sshd.endpoint()).await;
+        let mut channel = transport.exec_ahead(&command, &kind).await.unwrap_or_else(|e| panic!("{e}"));
+        told(&mut channel, "a", "seen a").await;
+        give_back(channel).await;
+        let_go(&fleet, transport).await;
+        ready(&fleet, 1).await;
+        let bad = fleet.site.write("bad", words);
+        // It is asked once more before it is taken: meanwhile it has gone bad.
+        let transport = works(&fleet.client(), &sshd.endpoint()).await;
+        std::fs::remove_file(bad).expect("it is there");
+        let mut channel = transport.exec_ahead(&command, &kind).await.unwrap_or_else(|e| panic!("{e}"));
+        let said = told(&mut channel, "a", "seen a").await;
+        assert!(said.starts_with("started "), "{said}");
+        drop(channel);
+        let_go(&fleet, transport).await;
+        end(&fleet.folder(), &[]).await.expect("it answers");
+    }
+    assert_eq!(logins(&sshd), 2);
 }

@@ -289,7 +289,7 @@ pub(crate) fn is_root() -> bool {
 
 /// What a command printed, and how it ended.
 pub(crate) async fn output(channel: Channel) -> (String, String, Result<Exit, Error>) {
-    let Channel { stdin, mut stdout, mut stderr, exit } = channel;
+    let Channel { stdin, mut stdout, mut stderr, exit, .. } = channel;
     drop(stdin);
     let (mut out, mut err) = (String::new(), String::new());
     let (a, b, exit) = tokio::join!(stdout.read_to_string(&mut out), stderr.read_to_string(&mut err), exit);

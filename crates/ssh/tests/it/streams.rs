@@ -25,7 +25,7 @@ fn noise(length: usize) -> Vec<u8> {
 
 /// Sends bytes through `cat` and checks that they come back.
 async fn echo(transport: &dyn Transport, bytes: &[u8]) {
-    let Channel { mut stdin, mut stdout, mut stderr, exit } =
+    let Channel { mut stdin, mut stdout, mut stderr, exit, .. } =
         transport.exec("cat").await.unwrap_or_else(|e| panic!("{e}"));
     let write = async {
         stdin.write_all(bytes).await.expect("it takes everything");
@@ -86,7 +86,7 @@ async fn an_output_that_nobody_reads_does_not_keep_the_command_from_ending() {
     let site = Site::with_key();
     let sshd = Sshd::known(&site, "");
     let transport = works(&site.client(), &sshd.endpoint()).await;
-    let Channel { stdin, stdout, stderr, exit } =
+    let Channel { stdin, stdout, stderr, exit, .. } =
         transport.exec("head -c 40000000 /dev/zero; exit 3").await.expect("it starts");
     drop((stdin, stdout, stderr));
     assert_eq!(exit.await.unwrap_or_else(|e| panic!("{e}")), Exit::Code(3));

@@ -20,7 +20,8 @@ fn fake(options: Options) -> (Gate, Fake) {
     let (output, ours) = duplex(1 << 20);
     let (input, theirs) = duplex(1 << 20);
     let (errors, words) = duplex(1 << 20);
-    let streams = Streams { input: Box::new(theirs), output: Box::new(ours), errors: Box::new(words) };
+    let streams =
+        Streams { input: Box::new(theirs), output: Box::new(ours), errors: Box::new(words), back: None };
     (Gate::open(streams, Delivery::default(), None, options), Fake { output, input, errors })
 }
 

@@ -72,6 +72,7 @@ impl Host {
             input: Box::new(child.stdin.take().unwrap()),
             output: Box::new(child.stdout.take().unwrap()),
             errors: Box::new(child.stderr.take().unwrap()),
+            back: None,
         };
         (streams, child)
     }
