@@ -20,6 +20,8 @@ struct Writer {
     text: Vec<u8>,
     /// The members of the objects that are open. An object's finished ones are sorted; the last may still be open.
     members: Vec<Member>,
+    /// Whether something of the last string is escaped.
+    escaped: bool,
 }
 
 /// A member in the text, as `"name":value,`.
@@ -55,9 +57,13 @@ impl Writer {
     }
 
     fn string(&mut self, text: &str) -> Result<()> {
-        if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        // All bytes are looked at, many at once, rather than one after another up to the first.
+        let escapes = |found: bool, byte: u8| found | (byte < b' ') | (byte == b'"') | (byte == b'\\');
+        self.escaped = text.bytes().fold(false, escapes);
+        if self.escaped {
             return self.plain(text);
         }
+        self.text.reserve(text.len() + 2);
         self.text.push(b'"');
         self.text.extend_from_slice(text.as_bytes());
         self.text.push(b'"');
@@ -67,6 +73,7 @@ impl Writer {
     /// Writes the name of a member that begins.
     fn name(&mut self, name: &(impl Serialize + ?Sized)) -> Result<()> {
         let start = self.text.len();
+        self.escaped = false;
         name.serialize(&mut *self)?;
         match self.text.get(start) {
             Some(b'"') => {}
@@ -77,9 +84,7 @@ impl Writer {
             _ => return Err(Error::custom("key must be a string")),
         }
         let name = self.text.len() - start - 2;
-        let mut member = Member { start, name, escaped: false };
-        member.escaped = member.name(&self.text).contains(&b'\\');
-        self.members.push(member);
+        self.members.push(Member { start, name, escaped: self.escaped });
         self.text.push(b':');
         Ok(())
     }
@@ -195,8 +200,11 @@ impl<'a> Serializer for &'a mut Writer {
         serialize_u128: u128,
         serialize_f32: f32,
         serialize_f64: f64,
-        serialize_char: char,
         serialize_bytes: &[u8],
+    }
+
+    fn serialize_char(self, letter: char) -> Result<()> {
+        self.string(letter.encode_utf8(&mut [0; 4]))
     }
 
     fn serialize_str(self, text: &str) -> Result<()> {

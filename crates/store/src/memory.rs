@@ -1,5 +1,7 @@
 //! The journal in memory: what is appended is durable at once, and gone with the process.
 
+mod packed;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,6 +10,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use windlass_model::{BlobId, PlanId, Record, RunId};
 
+use self::packed::Batch;
 use crate::journal::unique_prefix;
 use crate::{Durable, Error, Filter, Journal, NewRun, Position, Posted, Result, RunRow, StoredRun};
 
@@ -36,8 +39,8 @@ struct Entry {
     row: RunRow,
     /// The order of creation, for runs of the same millisecond.
     nth: u64,
-    /// The records as they were appended, none of them empty: what is kept once is never moved again.
-    batches: Vec<Vec<Record>>,
+    /// The records as they were appended: what is kept once is never moved again.
+    batches: Vec<Batch>,
     inbox: Vec<Posted>,
     outputs: BTreeMap<BlobId, u64>,
 }
@@ -92,16 +95,13 @@ impl Entry {
     /// Adds records that follow those before.
     fn add(&mut self, records: Vec<Record>) {
         records.iter().for_each(|record| self.row.note(record));
-        if !records.is_empty() {
-            self.batches.push(records);
-        }
+        self.batches.extend(Batch::pack(records));
     }
 
     /// The records from number `from` on.
-    fn records(&self, from: u64) -> impl Iterator<Item = &Record> {
-        let before = |batch: &Vec<Record>| batch.last().is_some_and(|last| last.seq < from);
-        let first = self.batches.partition_point(before);
-        self.batches[first..].iter().flatten().skip_while(move |record| record.seq < from)
+    fn records(&self, from: u64) -> impl Iterator<Item = Record> {
+        let first = self.batches.partition_point(|batch| batch.last() < from);
+        self.batches[first..].iter().flat_map(move |batch| batch.records(from))
     }
 }
 
@@ -152,7 +152,7 @@ impl Journal for Memory {
     ) -> Result<()> {
         let mut from = from_seq;
         loop {
-            let chunk: Vec<Record> = self.lock().get(run)?.records(from).take(CHUNK).cloned().collect();
+            let chunk: Vec<Record> = self.lock().get(run)?.records(from).take(CHUNK).collect();
             let Some(last) = chunk.last() else { return Ok(()) };
             from = last.seq + 1;
             if visit(chunk).is_break() {
@@ -244,7 +244,8 @@ impl Journal for Memory {
         let runs = self.lock();
         let entry = runs.get(run)?;
         let outputs: u64 = entry.outputs.values().sum();
-        Ok(outputs + entry.row.seq * size_of::<Record>() as u64 + entry.run.plan_bytes.len() as u64)
+        let records: usize = entry.batches.iter().map(Batch::bytes).sum();
+        Ok(outputs + records as u64 + entry.run.plan_bytes.len() as u64)
     }
 
     fn delete(&self, run: &RunId) -> Result<()> {

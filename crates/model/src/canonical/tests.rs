@@ -49,6 +49,8 @@ fn every_kind_of_value_has_its_text() {
     assert_eq!(text(&list), serde_json::to_string(&list).expect("it has text keys only"));
     let numbered = BTreeMap::from([(10, "a"), (9, "b")]);
     assert_eq!(text(&numbered), r#"{"10":"a","9":"b"}"#);
+    let lettered = BTreeMap::from([('a', 1), ('\n', 2), ('"', 3)]);
+    assert_eq!(text(&lettered), r#"{"\n":2,"\"":3,"a":1}"#);
     assert_eq!(text(&Vec::<u8>::new()), "[]");
     assert_eq!(text(&BTreeMap::<u8, u8>::new()), "{}");
     assert!(to_vec(&BTreeMap::from([(Some(()), 1)])).is_err());
