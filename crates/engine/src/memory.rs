@@ -11,21 +11,10 @@ pub struct RunMemory(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    resumed: bool,
     kept: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl RunMemory {
-    /// The memory of a run that begins, or of one that goes on and has forgotten what was in it.
-    pub fn new(resumed: bool) -> Self {
-        Self(Arc::new(Inner { resumed, kept: Mutex::default() }))
-    }
-
-    /// Whether the run began in another process, or in an earlier life of this one.
-    pub fn is_resumed(&self) -> bool {
-        self.0.resumed
-    }
-
     /// The value of this type.
     pub fn get<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -36,7 +25,7 @@ impl RunMemory {
 
 impl std::fmt::Debug for RunMemory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RunMemory").field("resumed", &self.0.resumed).finish_non_exhaustive()
+        f.write_str("RunMemory")
     }
 }
 
@@ -48,10 +37,9 @@ mod tests {
 
     #[test]
     fn steps_of_one_run_meet_and_those_of_others_do_not() {
-        let (one, other) = (RunMemory::new(false), RunMemory::new(true));
+        let (one, other) = (RunMemory::default(), RunMemory::default());
         one.get::<AtomicU32>().store(7, Ordering::Relaxed);
         assert_eq!(one.clone().get::<AtomicU32>().load(Ordering::Relaxed), 7);
         assert_eq!(other.get::<AtomicU32>().load(Ordering::Relaxed), 0);
-        assert!(other.is_resumed() && !one.is_resumed());
     }
 }

@@ -4,7 +4,7 @@
 //! here for the others of that host, be they another user's or made after the connection was lost.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use windlass_engine::{RunMemory, Target};
@@ -26,7 +26,6 @@ pub struct Foresight {
     here: Forecast,
     /// By machine.
     hosts: Mutex<BTreeMap<String, Host>>,
-    resumed: AtomicBool,
 }
 
 /// What was foreseen of one host.
@@ -47,7 +46,6 @@ impl Default for Foresight {
             number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
             here: Forecast::new(),
             hosts: Mutex::default(),
-            resumed: AtomicBool::new(false),
         }
     }
 }
@@ -55,9 +53,7 @@ impl Default for Foresight {
 impl Foresight {
     /// That of a run.
     pub(crate) fn of(memory: &RunMemory) -> Arc<Self> {
-        let foresight = memory.get::<Self>();
-        foresight.resumed.store(memory.is_resumed(), Ordering::Relaxed);
-        foresight
+        memory.get::<Self>()
     }
 
     /// The number by which gates know it.
@@ -79,12 +75,7 @@ impl Foresight {
         if machine.is_empty() {
             host.learn(HERE, self.here.untold());
         }
-        let is_new = !host.seen.contains_key(&gate);
-        let mut parts = host.unknown_to(gate, uid);
-        if is_new && self.resumed.load(Ordering::Relaxed) {
-            parts.push(Part::doubt("what the run foresaw before it was interrupted"));
-        }
-        parts
+        host.unknown_to(gate, uid)
     }
 
     /// Takes in what a gate of a machine foresaw.

@@ -173,6 +173,9 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         resumed: bool,
     },
+    /// A run in check mode was taken up again, and foresees everything anew: what was foreseen is in no journal, and
+    /// asking once more changes nothing.
+    CheckRenewed,
     /// The run stopped on the way.
     RunInterrupted {
         /// By what.
@@ -381,6 +384,7 @@ impl Event {
     pub fn word(&self) -> &'static str {
         match self {
             Event::RunStarted { .. } => "run_started",
+            Event::CheckRenewed => "check_renewed",
             Event::RunInterrupted { .. } => "run_interrupted",
             Event::RunFinished { .. } => "run_finished",
             Event::TaskFinished { .. } => "task_finished",

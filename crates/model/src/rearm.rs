@@ -27,6 +27,17 @@ impl RunState {
         }
     }
 
+    /// Opens every task again, in its first round: nothing of them counts but what they used.
+    pub(crate) fn renew(&mut self) {
+        for task in 0..self.tasks.len() as u32 {
+            self.restart(task);
+        }
+        self.sent.clear();
+        self.rounds.clear();
+        self.past.clear();
+        self.values.retain(|(scope, _), _| !matches!(scope, Scope::Stage(_) | Scope::Task(_)));
+    }
+
     fn has_undone(&self, task: u32) -> bool {
         let hosts = self.plan().hosts_of(&self.plan().tasks[task as usize]).len() as u32;
         (0..hosts)

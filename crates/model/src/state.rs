@@ -285,6 +285,10 @@ impl RunState {
             }
             Event::UndoStarted { scope } => self.undo_started(*scope),
             _ if self.status != RunStatus::Running => Err(format!("the run is {}", self.status.word())),
+            Event::CheckRenewed => {
+                self.renew();
+                Ok(())
+            }
             Event::TaskFinished { task, end, reason, outputs, error } => {
                 let detail = TaskDetail {
                     reason: reason.clone(),

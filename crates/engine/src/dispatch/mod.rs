@@ -236,6 +236,9 @@ impl Dispatcher {
             return self.open_undo();
         }
         self.emit(Event::RunStarted { pid: self.config.pid, resumed });
+        if resumed && self.config.mode.check {
+            self.emit(Event::CheckRenewed);
+        }
         for ((scope, key), value) in &self.state.values {
             self.config.values.set(*scope, key, Some(value.clone()));
         }

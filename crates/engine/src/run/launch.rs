@@ -53,7 +53,6 @@ impl Runtime {
         let Origin { id, root, mode, undo } = origin;
         let plan = state.plan().clone();
         let before = (!options.observers.is_empty()).then(|| state.clone());
-        let resumed = state.seq > 0;
         let (values, redactor) = (Values::default(), Arc::new(options.secrets.redactor()));
         let blobs: Arc<dyn Blobs> = Arc::new(Kept { store: self.store().clone(), run: id.clone() });
         let mut env = std::mem::take(&mut options.environment);
@@ -92,7 +91,7 @@ impl Runtime {
             cleanup: options.cleanup.take().unwrap_or_else(|| self.cleanup_stack()),
             blobs,
             values,
-            memory: RunMemory::new(resumed),
+            memory: RunMemory::default(),
         };
         let dispatcher = Dispatcher::new(state, config, now_ms());
         Ready { dispatcher, before, surroundings, leftovers }

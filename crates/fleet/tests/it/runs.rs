@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use windlass_engine::{Compiled, RunOptions, Runtime};
-use windlass_model::{BlobId, Draft, RunState, RunStatus, Step, StepId, TaskDraft, TaskId};
+use windlass_engine::{Compiled, Mode, RunOptions, Runtime, RuntimeBuilder};
+use windlass_model::{BlobId, Draft, RunId, RunState, RunStatus, Step, StepId, TaskDraft, TaskId};
 
 use crate::context::World;
 
@@ -34,10 +34,14 @@ async fn run(runtime: &Runtime, compiled: Compiled) -> Arc<RunState> {
     run.wait().await.unwrap().state
 }
 
-fn runtime() -> Runtime {
+fn builder() -> RuntimeBuilder {
     let builder = windlass_fleet::actions(&crate::context::reach())
         .fold(Runtime::builder(), |builder, action| builder.action(action));
-    builder.words(windlass_fleet::words()).build().unwrap()
+    builder.words(windlass_fleet::words())
+}
+
+fn runtime() -> Runtime {
+    builder().build().unwrap()
 }
 
 #[tokio::test]
@@ -89,4 +93,42 @@ async fn long_output_is_in_the_runs_store() {
     let result = state.steps_on(0, 0)[0].detail.clone().unwrap().result.clone();
     let id = BlobId::new(result["stdout_blob"].as_str().unwrap()).unwrap();
     assert_eq!(runtime.store().blobs().get(&id).unwrap().len(), 2_000_000);
+}
+
+/// A runtime over a store, whose driver dies once record `last` is written down.
+fn cut_off(after: &Runtime, last: u64) -> Runtime {
+    let store = after.store().clone().on_append(move |journal, run, mut records| {
+        let over = records.last().is_some_and(|record| record.seq > last);
+        records.retain(|record| record.seq <= last);
+        let kept = journal.append(run, records)?;
+        if over { journal.run(&RunId::new("nobody").unwrap()).map(|_| kept) } else { Ok(kept) }
+    });
+    builder().store(store).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_check_that_was_cut_off_and_is_resumed_foresees_the_same() {
+    let world = World::new();
+    let steps = [
+        ("folder", "file: { path: d, state: directory }"),
+        ("text", r#"copy: { dest: d/f, content: "one\n" }"#),
+        ("more", "lineinfile: { path: d/f, line: two }"),
+        ("again", "lineinfile: { path: d/f, line: two }"),
+        ("seen", "stat: { path: d/f }"),
+        ("fits", "assert: { that: [seen.stat.size == 8, more.changed, not again.changed] }"),
+        ("gone", "file: { path: d, state: absent }"),
+    ];
+    let check = || RunOptions { mode: Mode { check: true, diff: false }, ..RunOptions::default() };
+    let statuses = |state: &RunState| state.steps_on(0, 0).iter().map(|run| run.status()).collect::<Vec<_>>();
+    let whole = runtime().start(plan(&world, &steps), check()).unwrap().wait().await.unwrap().state;
+    assert_eq!(whole.status, RunStatus::Completed, "{:?}", whole.tasks);
+    for last in 2..whole.seq {
+        let runtime = runtime();
+        let run = cut_off(&runtime, last).start(plan(&world, &steps), check()).unwrap();
+        assert!(run.wait().await.is_err(), "cut off after record {last}");
+        let again = runtime.resume(run.id(), RunOptions::default()).unwrap();
+        let state = again.wait().await.unwrap().state;
+        assert_eq!((state.status, statuses(&state)), (RunStatus::Completed, statuses(&whole)), "{last}");
+    }
+    assert!(!world.exists("d"), "a check makes nothing");
 }

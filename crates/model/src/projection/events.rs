@@ -143,6 +143,7 @@ impl EventLine<'_> {
                 line.put("pid", pid)?;
                 line.put("resumed", resumed)
             }
+            Event::CheckRenewed => Ok(()),
             Event::RunInterrupted { reason } => line.put("reason", reason),
             Event::RunFinished { status, error } => {
                 line.put("status", status.word())?;

@@ -58,6 +58,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     let failure = || Failure::new(Code::StepFailed, "x");
     prop_oneof![
         4 => any::<bool>().prop_map(|resumed| Event::RunStarted { pid: 1, resumed }),
+        1 => Just(Event::CheckRenewed),
         1 => Just(Event::RunInterrupted { reason: "x".into() }),
         1 => prop_oneof![Just(RunStatus::Completed), Just(RunStatus::Failed), Just(RunStatus::Aborted), Just(RunStatus::Running)]
             .prop_map(|status| Event::RunFinished { status, error: None }),
