@@ -10,6 +10,7 @@ use windlass_model::{
 };
 use windlass_store::{Error, Filter, Journal, Sqlite, Store};
 
+use crate::noted::{later_events, noted_run};
 use crate::support::{new_run, plan_id, records, run_id, started, whole_run};
 
 fn arb_value() -> impl Strategy<Value = Value> {
@@ -291,7 +292,8 @@ fn a_store_of_version_2_is_read() {
     assert_eq!(journal.verify().expect("verifies"), [""; 0]);
 }
 
-/// Writes the database that a fixture is dumped from; for a new version of the format.
+/// Writes the database that a fixture is dumped from (`sqlite3 FILE .dump`); for a new version of the format, and for
+/// new events of one.
 #[test]
 #[ignore = "writes the database that a new fixture is dumped from, to the path in WINDLASS_FIXTURE"]
 fn write_fixture() {
@@ -302,6 +304,10 @@ fn write_fixture() {
             "whole" => journal.claim(&plan_id("saved"), &new_run(id)).expect("claimed"),
             _ => journal.create(&new_run(id)).expect("created"),
         }
+        journal.append(&run_id(id), records).expect("appended");
+    }
+    for (id, records) in [("noted", noted_run()), ("later", records(1, later_events()))] {
+        journal.create(&new_run(id)).expect("created");
         journal.append(&run_id(id), records).expect("appended");
     }
     journal.refer(&run_id("each"), &windlass_model::BlobId::of(b"an output"), 9).expect("noted");

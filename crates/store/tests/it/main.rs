@@ -9,6 +9,7 @@ mod crash;
 mod format;
 mod lease;
 mod ledger;
+mod noted;
 mod portable;
 mod retention;
 mod scope;
