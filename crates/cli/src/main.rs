@@ -12,6 +12,7 @@ mod fault;
 mod fixture;
 mod graph;
 mod keeping;
+mod lines;
 mod live;
 mod log;
 mod out;

@@ -18,6 +18,11 @@ pub enum Stream {
 pub trait Watch: Send + Sync {
     /// One line without its end.
     fn line(&self, at: At, stream: Stream, line: &str);
+
+    /// Whether anybody looks right now. Where nobody does, lines of hosts need not travel.
+    fn looks(&self) -> bool {
+        true
+    }
 }
 
 /// A step's way to tell what it is doing.
@@ -36,12 +41,12 @@ impl Progress {
 
     /// Whether anybody looks at it.
     pub fn is_watched(&self) -> bool {
-        self.watch.is_some()
+        self.watch.as_ref().is_some_and(|watch| watch.looks())
     }
 
     /// Tells one line of output.
     pub fn line(&self, stream: Stream, line: &str) {
-        if let Some(watch) = &self.watch {
+        if let Some(watch) = self.watch.as_ref().filter(|watch| watch.looks()) {
             watch.line(self.at, stream, &self.redactor.text(line));
         }
     }

@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use windlass_engine::lifecycle::{self, Report};
 use windlass_engine::saved::{self, Caller, Made, SavedPlan};
 use windlass_engine::{
-    CleanupReport, Command, Compiled, Mode, Observer, Request, Run, RunOptions, Runtime, Secrets,
+    CleanupReport, Command, Compiled, Mode, Observer, Request, Run, RunOptions, Runtime, Secrets, Watch,
 };
 use windlass_model::projection::RunMeta;
 use windlass_model::{RunId, RunState, RunStatus, Scope, Verdict};
@@ -25,6 +25,7 @@ use crate::commands::hosts;
 use crate::compose;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::lines::{Looks, Speaker};
 use crate::live::Events;
 use crate::render::answers;
 use crate::signals::Signals;
@@ -242,13 +243,16 @@ fn options(app: &App, store: &Store, settings: Settings, mode: Mode, sight: &Sig
         observers.push(Box::new(Events::new(app.out.clone())));
     }
     observers.extend(sight.observer(app, mode));
+    let speaker = Speaker::new(store.clone());
+    observers.push(Box::new(speaker.clone()));
+    let looks = sight.watch().into_iter().chain([Arc::new(speaker) as Arc<dyn Watch>]);
     RunOptions {
         id: settings.id,
         invoker: app.invoker,
         mode,
         environment: app.env.clone(),
         observers,
-        watch: sight.watch(),
+        watch: Some(Arc::new(Looks(looks.collect()))),
         in_doubt: settings.in_doubt.map(Into::into),
         keep: settings.keep,
         commands: settings.commands,

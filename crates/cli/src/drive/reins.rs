@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::args::Level;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::signals::Signals;
+use crate::signals::{self, Asked, Signals};
 use crate::ui::Ui;
 
 /// How long the third signal waits for the terminal.
@@ -76,6 +76,16 @@ impl Reins {
         }
     }
 
+    /// Stops this process, with the terminal as it was, until somebody says to go on. What steps began goes on: their
+    /// processes are no part of the terminal's job.
+    fn pause(&self, ui: &Ui) {
+        const SAID: &str = "stopped: running steps go on, nothing new begins; `fg` goes on with the run";
+        match &self.lock().1 {
+            Some(sight) => sight.pause(ui, SAID),
+            None => signals::pause(),
+        }
+    }
+
     /// Ends the process at once, with the terminal as it was, unless that hangs too.
     fn leave(&self) -> ! {
         let reins = self.clone();
@@ -102,9 +112,10 @@ pub(super) async fn watched<T>(
     loop {
         tokio::select! {
             ended = &mut work => return Ok(ended?),
-            signal = signals.next() => match reins.run() {
-                None => return Err(Error::Stopped(signal)),
-                Some(run) => {
+            signal = signals.next() => match (signal, reins.run()) {
+                (Asked::Pause, _) => reins.pause(&app.ui),
+                (Asked::End(signal), None) => return Err(Error::Stopped(signal)),
+                (Asked::End(signal), Some(run)) => {
                     count += 1;
                     app.ui.log(Level::Info, "signal", &[("signal", &signal), ("count", &count)]);
                     reins.stop(&run, signal, count, &app.ui);

@@ -16,7 +16,7 @@ use crate::compose;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::live::{Clock, Events};
-use crate::signals::Signals;
+use crate::signals::{Asked, Signals};
 
 /// How fast a run is shown.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,11 +63,16 @@ async fn show(
             // Nobody drove the run since the record before: there is nothing to see.
             tape.skip_to(record.time);
         }
-        tokio::select! {
-            biased;
-            signal = signals.next() => stopped = Some(signal),
-            () = tape.reach(record.time) => {}
-        }
+        stopped = loop {
+            tokio::select! {
+                biased;
+                asked = signals.next() => match asked {
+                    Asked::End(signal) => break Some(signal),
+                    Asked::Pause => tape.stand(|| sight.pause(&app.ui, "stopped: `fg` goes on with it")),
+                },
+                () = tape.reach(record.time) => break None,
+            }
+        };
         if stopped.is_some() || app.out.is_closed() {
             break;
         }
@@ -102,6 +107,13 @@ impl Tape {
             Pace::Instant => 0,
         };
         self.from.load(Ordering::Relaxed).saturating_add(passed)
+    }
+
+    /// Does something while the run's time stands still.
+    fn stand(&self, work: impl FnOnce()) {
+        let before = self.now();
+        work();
+        self.from.fetch_sub(self.now().saturating_sub(before), Ordering::Relaxed);
     }
 
     fn skip_to(&self, time: u64) {

@@ -6,7 +6,8 @@ use windlass_engine::{Invoker, Mode, Observer, Run, Watch};
 
 use crate::app::App;
 use crate::live::{Clock, Manner, Plain, View};
-use crate::ui::Volume;
+use crate::signals;
+use crate::ui::{Ui, Volume};
 
 /// What a person sees of a run while it goes on.
 pub(super) enum Sight {
@@ -74,6 +75,15 @@ impl Sight {
             let run = run.clone();
             view.answer(Box::new(move |at, approved| run.answer(at, approved, &by, "")));
         }
+    }
+
+    /// Stops this process, with the terminal as it was, until somebody says to go on. A view says why it is gone.
+    pub(super) fn pause(&self, ui: &Ui, said: &str) {
+        let Sight::Live(view) = self else { return signals::pause() };
+        view.pause();
+        ui.complain(said);
+        signals::pause();
+        view.go_on();
     }
 
     pub(super) fn close(&self) {

@@ -29,13 +29,27 @@ pub(crate) struct View(Arc<Shared>);
 
 struct Shared {
     board: Mutex<Board>,
-    over: Mutex<bool>,
+    phase: Mutex<Phase>,
     wake: Condvar,
     screen: Arc<Screen>,
     clock: Clock,
     thread: Mutex<Option<JoinHandle<()>>>,
     answer: Mutex<Option<Answer>>,
 }
+
+/// Whether it draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Drawing,
+    /// It is to leave the terminal alone for a while.
+    Pausing,
+    /// It does.
+    Paused,
+    Over,
+}
+
+/// How long a pause waits for the frame under way.
+const FRAME: Duration = Duration::from_millis(500);
 
 impl View {
     /// A view that begins to draw at once.
@@ -47,7 +61,7 @@ impl View {
     pub(crate) fn by_clock(screen: Arc<Screen>, manner: Manner, clock: Clock) -> Self {
         let view = Self(Arc::new(Shared {
             board: Mutex::new(Board::new(manner)),
-            over: Mutex::new(false),
+            phase: Mutex::new(Phase::Drawing),
             wake: Condvar::new(),
             screen,
             clock,
@@ -71,9 +85,29 @@ impl View {
         lock(&self.0.board).stop(waits);
     }
 
+    /// Takes the region away and leaves the terminal as it was, until [`go_on`](Self::go_on).
+    pub(crate) fn pause(&self) {
+        let mut phase = lock(&self.0.phase);
+        if *phase == Phase::Drawing {
+            *phase = Phase::Pausing;
+            self.0.wake.notify_all();
+            let pausing = |phase: &mut Phase| *phase == Phase::Pausing;
+            drop(self.0.wake.wait_timeout_while(phase, FRAME, pausing));
+        }
+    }
+
+    /// Draws again.
+    pub(crate) fn go_on(&self) {
+        let mut phase = lock(&self.0.phase);
+        if matches!(*phase, Phase::Pausing | Phase::Paused) {
+            *phase = Phase::Drawing;
+            self.0.wake.notify_all();
+        }
+    }
+
     /// Takes the region away; what was told stays.
     pub(crate) fn close(&self) {
-        *lock(&self.0.over) = true;
+        *lock(&self.0.phase) = Phase::Over;
         self.0.wake.notify_all();
         if let Some(thread) = lock(&self.0.thread).take() {
             // A view that broke leaves nothing to tell.
@@ -92,12 +126,20 @@ impl Shared {
     fn beat(&self) {
         let mut keys = Keys::default();
         for beat in 0.. {
-            let over = lock(&self.over);
-            let (over, _) = self.wake.wait_timeout(over, BEAT).unwrap_or_else(PoisonError::into_inner);
-            if *over {
-                return;
+            let phase = lock(&self.phase);
+            let (mut phase, _) = self.wake.wait_timeout(phase, BEAT).unwrap_or_else(PoisonError::into_inner);
+            match *phase {
+                Phase::Over => return,
+                Phase::Paused => continue,
+                Phase::Pausing => {
+                    keys.close();
+                    self.screen.close();
+                    *phase = Phase::Paused;
+                    self.wake.notify_all();
+                    continue;
+                }
+                Phase::Drawing => drop(phase),
             }
-            drop(over);
             self.draw(beat);
             self.hear(&mut keys);
         }

@@ -137,6 +137,34 @@ fn logs_are_followed_to_the_end_of_the_run() {
     run.wait().success();
 }
 
+#[test]
+fn lines_of_another_process_are_followed_while_their_step_runs() {
+    let env = env();
+    let ticks =
+        "touch begun; n=0; while [ ! -e go ]; do n=$((n+1)); echo tick $n; sleep 0.05; done; echo late";
+    env.file("a.yaml", format!("workflow: x\ntasks:\n  - {{ id: a, run: '{ticks}' }}\n"));
+    let mut run = env.call(["run", "a.yaml"]).start();
+    run.until("the step runs", || env.has("begun"));
+    let heard = std::fs::File::create(env.project().join("heard")).expect("made");
+    let mut logs = program(&env, env!("CARGO_BIN_EXE_windlass"))
+        .args(["runs", "logs", "latest", "-f"])
+        .stdout(heard)
+        .spawn()
+        .expect("it starts");
+    run.until("a line is heard", || env.read("heard").is_some_and(|heard| heard.contains("tick")));
+    env.file("go", "");
+    run.wait().success();
+    assert!(logs.wait().expect("it ends with the run").success());
+    // What was said before anybody listened comes with the step's end, and nothing twice.
+    let heard = env.read("heard").expect("it was written");
+    let number = |line: &str| line.strip_prefix("a/run │ tick ")?.parse::<usize>().ok();
+    let mut numbers: Vec<usize> = heard.lines().filter_map(number).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>(), "{heard}");
+    assert_eq!(heard.matches("a/run │ late").count(), 1, "{heard}");
+    assert_eq!(heard.lines().count(), numbers.len() + 1, "{heard}");
+}
+
 const HELD: &str = r#"
 workflow: held
 tasks:
@@ -149,8 +177,27 @@ tasks:
     run: touch after
 "#;
 
+/// A program in the project, with nothing of our own environment.
+fn program(env: &TestEnv, name: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(name);
+    command
+        .current_dir(env.project())
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", env.root())
+        .env("WINDLASS_HOME", env.root().join("state"))
+        .env("TERM", "xterm-256color");
+    command
+}
+
 /// The program on a terminal of its own: what it writes there, until it ends. `key` is typed once it asks `question`.
 fn on_terminal(env: &TestEnv, args: &[&str], question: &str, key: &[u8]) -> String {
+    let whole: Vec<&str> = [env!("CARGO_BIN_EXE_windlass")].iter().chain(args).copied().collect();
+    any_on_terminal(env, &whole, question, key)
+}
+
+/// Any program on a terminal of its own.
+fn any_on_terminal(env: &TestEnv, args: &[&str], question: &str, key: &[u8]) -> String {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("it is ours");
@@ -158,15 +205,9 @@ fn on_terminal(env: &TestEnv, args: &[&str], question: &str, key: &[u8]) -> Stri
     let theirs =
         || Stdio::from(std::fs::File::options().read(true).write(true).open(&name).expect("it opens"));
     // A session of its own makes the terminal the controlling one.
-    let mut child = std::process::Command::new("setsid")
-        .args(["-c", "-w", env!("CARGO_BIN_EXE_windlass")])
+    let mut child = program(env, "setsid")
+        .args(["-c", "-w"])
         .args(args)
-        .current_dir(env.project())
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", env.root())
-        .env("WINDLASS_HOME", env.root().join("state"))
-        .env("TERM", "xterm-256color")
         .stdin(theirs())
         .stdout(theirs())
         .stderr(theirs())
@@ -218,4 +259,39 @@ fn a_question_is_answered_with_a_key_on_a_terminal() {
             "and is shown at the end: {seen}"
         );
     }
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_and_fg_draws_again() {
+    let env = env();
+    // One step that goes on while the program is stopped, one that must not begin then, and a question.
+    env.file(
+        "a.yaml",
+        r#"
+workflow: stopped
+tasks:
+  - { id: slow, run: "touch begun; while [ ! -e shell ]; do sleep 0.05; done; touch gone-on" }
+  - { id: next, needs: [slow], run: "test -e back && touch next" }
+  - { id: sign-off, approve: "Release?" }
+"#,
+    );
+    let script = format!(
+        "set -m; stty -a > before; {} run a.yaml; echo \"<stopped $?>\"; stty -a > after; touch shell
+         while [ ! -e gone-on ]; do sleep 0.05; done; sleep 0.3; [ -e next ] || touch back
+         echo '<shell>'; (sleep 1; {} runs approve latest > said 2>&1) & fg %1; echo \"<ended $?>\"",
+        env!("CARGO_BIN_EXE_windlass"),
+        env!("CARGO_BIN_EXE_windlass")
+    );
+    // Ctrl-Z, typed where the view has the keyboard for its question.
+    let seen = any_on_terminal(&env, &["bash", "-c", &script], "y yes", b"\x1a");
+    assert!(seen.contains("<stopped 147>"), "{seen}");
+    assert!(seen.contains("stopped: running steps go on"), "{seen}");
+    assert_eq!(env.read("before"), env.read("after"), "the terminal is as it was");
+    let stopped = seen.find("<stopped").expect("it stopped");
+    let hidden = seen[..stopped].rfind("\u{1b}[?25l").expect("the cursor was hidden");
+    assert!(seen[hidden..stopped].contains("\u{1b}[?25h"), "and is shown: {seen}");
+    let shell = seen.find("<shell>").expect("the shell was there");
+    assert!(!seen[stopped..shell].contains("\u{1b}[?2026h"), "nothing is drawn meanwhile: {seen}");
+    assert!(seen[shell..].contains("\u{1b}[?2026h"), "it draws again: {seen}");
+    assert!(env.has("next") && seen.contains("<ended 0>"), "{seen}");
 }

@@ -42,7 +42,7 @@ impl Args {
             return Ok(Exit::Done);
         }
         let first = state.started_at.unwrap_or(0);
-        follow(Follow { store: &store, id: &id, endless: self.follow, app }, &mut |record| {
+        follow(Follow { store: &store, id: &id, endless: self.follow, app }, &mut |record: &Record| {
             if app.events {
                 return app.out.json_line(&event_line(plan, &id, record).told(attempts.note(plan, record)));
             }

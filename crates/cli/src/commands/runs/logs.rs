@@ -4,13 +4,15 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use windlass_model::{Code, Event, Outcome, Plan, Record, RunId};
+use windlass_model::{At, Code, Event, Outcome, Plan, Record, RunId};
 use windlass_store::Store;
 
+use super::shown::Shown;
 use crate::app::App;
 use crate::compose;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::lines::Ear;
 use crate::render::{Palette, Tone, step_name, tame};
 
 /// The time between two looks at a run that goes on.
@@ -18,7 +20,8 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Shows what the steps of a run printed, each line behind its step's name
 ///
-/// Outputs are shown whole, where the store has them whole, as each step ends.
+/// Outputs are shown whole, where the store has them whole, as each step ends. With `--follow` the lines of a step that
+/// runs are shown as they come, also where another process runs it; on another host, of steps that begin from then on.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -50,26 +53,86 @@ impl Args {
             let message = "one JSON document cannot follow a run";
             return Err(Error::told(Code::BadArgument, message).hint("use `runs events -f --events`"));
         }
-        let mut all = Vec::new();
-        let wanted = |name: &str| self.step.as_deref().is_none_or(|step| is_of(name, step));
-        follow(Follow { store: &store, id: &id, endless: self.follow, app }, &mut |record| {
-            let Event::StepFinished { at, outcome } = &record.event else { return Ok(()) };
-            let name = step_name(plan, *at);
-            if !wanted(&name) {
-                return Ok(());
-            }
-            if app.json {
-                let stream = |name: &str| stream_text(&store, outcome.result(), name).0;
-                let (stdout, stderr) = (stream("stdout"), stream("stderr"));
-                all.push(json!({ "step": name, "state": outcome.status.word(), "stdout": stdout, "stderr": stderr }));
-                return Ok(());
-            }
-            app.out.text(&output(&store, &name, outcome, app.ui.data))
-        })?;
+        let (step, ear) = (self.step.as_deref(), Ear::new(&store, &id));
+        let mut pages =
+            Pages { app, store: &store, plan, step, ear, shown: Shown::default(), all: Vec::new() };
+        follow(Follow { store: &store, id: &id, endless: self.follow, app }, &mut pages)?;
         if app.json {
-            app.out.json(&all)?;
+            app.out.json(&pages.all)?;
         }
         Ok(Exit::Done)
+    }
+}
+
+/// What steps printed, on its way to who reads it.
+struct Pages<'a> {
+    app: &'a App,
+    store: &'a Store,
+    plan: &'a Plan,
+    step: Option<&'a str>,
+    ear: Ear,
+    shown: Shown,
+    all: Vec<Value>,
+}
+
+impl Pages<'_> {
+    /// The name of an execution that is asked for.
+    fn wanted(&self, at: At) -> Option<String> {
+        let name = step_name(self.plan, at);
+        self.step.is_none_or(|step| is_of(&name, step)).then_some(name)
+    }
+
+    fn finished(&mut self, at: At, outcome: &Outcome) -> Result<(), Error> {
+        let Some(name) = self.wanted(at) else { return Ok(()) };
+        if self.app.json {
+            let stream = |name: &str| stream_text(self.store, outcome.result(), name).0;
+            let (stdout, stderr) = (stream("stdout"), stream("stderr"));
+            let state = outcome.status.word();
+            self.all.push(json!({ "step": name, "state": state, "stdout": stdout, "stderr": stderr }));
+            return Ok(());
+        }
+        let mut text = String::new();
+        for (stream, stderr) in [("stdout", false), ("stderr", true)] {
+            let (whole, lost) = stream_text(self.store, outcome.result(), stream);
+            for line in self.shown.rest((at, stderr), &whole) {
+                text.push_str(&self.line(&name, stderr, line));
+            }
+            if lost > 0 {
+                let palette = self.app.ui.data;
+                let told = palette.paint(Tone::Faint, &format!("… {lost} bytes were not kept"));
+                text.push_str(&format!("{} {told}\n", head(&name, stderr, palette)));
+            }
+        }
+        text.push_str(&failure(&name, outcome, self.app.ui.data));
+        self.app.out.text(&text)
+    }
+
+    fn line(&self, name: &str, stderr: bool, line: &str) -> String {
+        format!("{} {}\n", head(name, stderr, self.app.ui.data), tame(line))
+    }
+}
+
+impl Reader for Pages<'_> {
+    fn record(&mut self, record: &Record) -> Result<(), Error> {
+        match &record.event {
+            Event::StepStarted { at, .. } => self.shown.began(*at),
+            Event::StepFinished { at, outcome } => return self.finished(*at, outcome),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, time: Duration) -> Result<(), Error> {
+        let mut lines = Vec::new();
+        self.ear.hear(time, &mut |line| lines.push(line));
+        for line in lines {
+            if let Some(name) = self.wanted(line.at)
+                && self.shown.live((line.at, line.stderr), &line.text)
+            {
+                self.app.out.text(&self.line(&name, line.stderr, &line.text))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -81,11 +144,26 @@ pub(super) struct Follow<'a> {
     pub(super) app: &'a App,
 }
 
-/// Calls `each` with every record. An endless one goes on until the run's driver has gone, or the reader.
-pub(super) fn follow(
-    follow: Follow<'_>,
-    each: &mut dyn FnMut(&Record) -> Result<(), Error>,
-) -> Result<(), Error> {
+/// Who reads the records of a run.
+pub(super) trait Reader {
+    /// The next one.
+    fn record(&mut self, record: &Record) -> Result<(), Error>;
+
+    /// Waits for more, for so long.
+    fn wait(&mut self, time: Duration) -> Result<(), Error> {
+        std::thread::sleep(time);
+        Ok(())
+    }
+}
+
+impl<F: FnMut(&Record) -> Result<(), Error>> Reader for F {
+    fn record(&mut self, record: &Record) -> Result<(), Error> {
+        self(record)
+    }
+}
+
+/// Reads every record. An endless one goes on until the run's driver has gone, or the reader.
+pub(super) fn follow(follow: Follow<'_>, reader: &mut dyn Reader) -> Result<(), Error> {
     let Follow { store, id, endless, app } = follow;
     let mut next = 1;
     loop {
@@ -95,7 +173,7 @@ pub(super) fn follow(
         store.visit(id, next, &mut |records| {
             for record in &records {
                 next = record.seq + 1;
-                if let Err(error) = each(record) {
+                if let Err(error) = reader.record(record) {
                     failed = Some(error);
                     return ControlFlow::Break(());
                 }
@@ -105,34 +183,21 @@ pub(super) fn follow(
         match failed {
             Some(error) => return Err(error),
             None if over || app.out.is_closed() => return Ok(()),
-            None => std::thread::sleep(LOOK),
+            None => reader.wait(LOOK)?,
         }
     }
 }
 
-fn output(store: &Store, name: &str, outcome: &Outcome, palette: Palette) -> String {
-    let mut text = String::new();
-    for (stream, tone) in [("stdout", Tone::Faint), ("stderr", Tone::Change)] {
-        let (whole, lost) = stream_text(store, outcome.result(), stream);
-        let head = palette.paint(tone, &format!("{name} │"));
-        whole.lines().for_each(|line| text.push_str(&format!("{head} {}\n", tame(line))));
-        if lost > 0 {
-            text.push_str(&format!(
-                "{head} {}\n",
-                palette.paint(Tone::Faint, &format!("… {lost} bytes were not kept"))
-            ));
-        }
-    }
-    if let Some(error) = outcome.error() {
-        let head = palette.paint(Tone::Bad, &format!("{name} │"));
-        text.push_str(&format!(
-            "{head} {}: {} [{}]\n",
-            outcome.status.word(),
-            tame(&error.message),
-            error.code
-        ));
-    }
-    text
+/// What stands before each line.
+fn head(name: &str, stderr: bool, palette: Palette) -> String {
+    palette.paint(if stderr { Tone::Change } else { Tone::Faint }, &format!("{name} │"))
+}
+
+/// Why a step failed; nothing where it did not.
+fn failure(name: &str, outcome: &Outcome, palette: Palette) -> String {
+    let Some(error) = outcome.error() else { return String::new() };
+    let head = palette.paint(Tone::Bad, &format!("{name} │"));
+    format!("{head} {}: {} [{}]\n", outcome.status.word(), tame(&error.message), error.code)
 }
 
 /// A stream of a result, whole where the store kept it, and how many bytes are lost.

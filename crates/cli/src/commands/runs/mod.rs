@@ -12,6 +12,7 @@ mod logs;
 mod prune;
 mod replay;
 mod show;
+mod shown;
 mod trace;
 mod undo;
 
