@@ -165,6 +165,12 @@ impl Account<'_> {
     fn change(&self, user: &accounts::User) -> Result<Reply, Error> {
         let plan = change::plan(self, user)?;
         let mut reply = self.reply(plan.changes());
+        if let Some(gid) = plan.own_group {
+            let said = self.act(Tool::new("groupadd").args(["-g".to_owned(), gid.to_string()]))?;
+            if !said.ok() {
+                return Ok(self.failed(&said));
+            }
+        }
         if !plan.words.is_empty() {
             let said = self.act(Tool::new("usermod").args(plan.words))?;
             if !said.ok() {

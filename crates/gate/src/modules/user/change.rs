@@ -12,11 +12,14 @@ pub(super) struct Plan {
     pub(super) words: Vec<String>,
     /// Whether the password is set.
     pub(super) password: bool,
+    /// The number of the user's own group, where that is not there: `useradd` found no room for it after it had
+    /// written the user.
+    pub(super) own_group: Option<u32>,
 }
 
 impl Plan {
     pub(super) fn changes(&self) -> bool {
-        self.password || !self.words.is_empty()
+        self.password || self.own_group.is_some() || !self.words.is_empty()
     }
 
     fn set(&mut self, flag: &str, value: impl Into<String>) {
@@ -40,6 +43,11 @@ pub(super) fn plan(account: &Account<'_>, user: &accounts::User) -> Result<Plan,
             Some(group) if group.gid == user.gid => {}
             Some(group) => plan.set("-g", group.gid.to_string()),
             None => {}
+        }
+    } else if accounts::group_or_gid(&user.gid.to_string(), account.cx)?.is_none() {
+        match accounts::group(account.name, args.bool("local"), account.cx)? {
+            Some(group) => plan.set("-g", group.gid.to_string()),
+            None => plan.own_group = Some(user.gid),
         }
     }
     if args.has("groups") {
