@@ -23,6 +23,13 @@ const STEPS: &str = "
       - file: { path: /srv/t/old, state: absent }
 ";
 
+/// Waits for the gate that takes steps back, and stops it and every way to it as soon as the last step is undone.
+const CUT: &str = "rm -f /run/cut; nohup sh -c '
+    until p=$(pgrep -f \"windlass-[g]ate.* serve\"); do :; done
+    until [ -e /srv/t/old/a/b ]; do :; done
+    kill -STOP $p; systemctl stop ssh.socket ssh; pkill -KILL -f \"sshd.*root@[n]otty\"; kill -KILL $p; touch /run/cut
+    ' >/dev/null 2>&1 &";
+
 fn document(last: &str) -> String {
     format!(
         "workflow: t\ntasks:\n  - id: change\n    hosts: all\n    transaction: true\n    steps:{STEPS}{last}"
@@ -120,6 +127,19 @@ fn a_finished_run_is_taken_back_on_hosts_where_it_was_kept() {
     let first = records(&env);
     env.call(undo).fault(&Fault::KillAfter(first + 7)).run().killed();
     env.run(["resume"]);
+    assert_eq!(trees(&rig), due);
+
+    // The connection is cut in the middle, when the first of the steps is taken back: what is left is named, and taken
+    // back by the next one.
+    let (env, _) = lay_out(&rig, &plain);
+    env.run(&keep).success();
+    rig.host(1).exec(CUT).success();
+    env.run(undo).status(1).says("h1");
+    rig.host(1).exec("until [ -e /run/cut ]; do sleep 0.1; done; systemctl start ssh").success();
+    let now = trees(&rig);
+    assert!(now[0] != due[0] && now[0].contains("t/old/a/b"), "some of it was taken back: {}", now[0]);
+    assert_eq!(now[1], due[1]);
+    env.run(undo).success();
     assert_eq!(trees(&rig), due);
 
     // A host is away: it is named, the others are taken back, and once more takes back what is left.

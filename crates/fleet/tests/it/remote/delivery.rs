@@ -119,7 +119,13 @@ async fn a_gate_that_was_tampered_with_is_replaced() {
     let good = fs::read(&file).unwrap();
     let evil = host.home().join("evil");
     let script = format!("#!/bin/sh\ntouch {}\n", evil.display().to_string().replace(' ', "\\ "));
-    let replace: [(&str, &dyn Fn()); 4] = [
+    let replace: [(&str, &dyn Fn()); 5] = [
+        // Who owns it could write to it after it was verified.
+        ("one that somebody else owns", &|| {
+            if is_root() {
+                std::os::unix::fs::chown(&file, Some(65534), Some(65534)).unwrap();
+            }
+        }),
         ("another program", &|| fs::write(&file, &script).unwrap()),
         ("a truncated one", &|| fs::write(&file, &good[..good.len() / 2]).unwrap()),
         ("a link", &|| {
@@ -141,6 +147,7 @@ async fn a_gate_that_was_tampered_with_is_replaced() {
         child.wait().await.unwrap();
         assert!(fs::symlink_metadata(&file).unwrap().is_file(), "{what}");
         assert_eq!(fs::read(&file).unwrap(), good, "{what}");
+        assert_eq!(fs::metadata(&file).unwrap().uid(), rustix::process::getuid().as_raw(), "{what}");
         assert!(!evil.exists(), "{what} was run");
     }
 }
