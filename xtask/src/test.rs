@@ -18,7 +18,7 @@ pub(crate) fn all(args: &[&str]) -> Chore {
         tests.env(rig::ASKED, "1");
     }
     if let Ok(folder) = &oracles {
-        tests.env(oracles::ASKED, folder);
+        tests.env(oracles::ASKED, folder).env(oracles::ANSIBLE, folder.join("venv/bin/ansible"));
     }
     let passed = counted(&mut tests);
     // Last, where it is read.
@@ -26,7 +26,9 @@ pub(crate) fn all(args: &[&str]) -> Chore {
         eprintln!("xtask: TESTS ON TEST HOSTS WERE NOT RUN: {why}");
     }
     if let Err(why) = oracles {
-        eprintln!("xtask: TESTS WITH THE OFFICIAL CLIENTS OF LANGUAGE MODELS WERE NOT RUN: {why}");
+        eprintln!(
+            "xtask: TESTS WITH ANSIBLE AND THE OFFICIAL CLIENTS OF LANGUAGE MODELS WERE NOT RUN: {why}"
+        );
     }
     let weighed = if args.is_empty() { gate::weigh() } else { Ok(()) };
     let passed = passed?;
