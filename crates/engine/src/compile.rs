@@ -30,6 +30,8 @@ pub struct CompiledStep {
     pub input: Value,
     /// State keys that it writes.
     pub produces: Vec<String>,
+    /// State keys that it may write, or not.
+    pub offers: Vec<String>,
     /// State keys that it reads.
     pub consumes: Vec<String>,
 }
@@ -37,7 +39,8 @@ pub struct CompiledStep {
 impl CompiledStep {
     /// A step that does `action` with `input`.
     pub fn new(action: impl Into<Arc<str>>, input: Value) -> Self {
-        Self { action: action.into(), input, produces: Vec::new(), consumes: Vec::new() }
+        let (produces, offers, consumes) = Default::default();
+        Self { action: action.into(), input, produces, offers, consumes }
     }
 }
 

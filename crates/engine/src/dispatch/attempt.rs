@@ -1,7 +1,7 @@
 //! Begins an attempt at a step: its condition, its parameters, its budget, its start.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use std::sync::Arc;
 
@@ -348,11 +348,20 @@ impl Dispatcher {
         !self.missing_keys(key, step).is_empty()
     }
 
-    /// The keys that a step reads and that nobody has written yet.
+    /// The keys that a step reads and that nobody has written yet. Of one that a step may write or not nobody can say
+    /// that it is still to come: those steps are upstream, and have ended.
     pub(super) fn missing_keys(&self, key: StrandKey, step: &Step) -> Vec<String> {
         let scopes = self.scopes_of(key);
         let there =
             |name: &String| scopes.iter().any(|s| self.state.values.contains_key(&(*s, name.clone())));
-        step.more().consumes.iter().filter(|name| !there(name)).cloned().collect()
+        let missing = step.more().consumes.iter().filter(|name| !there(name));
+        missing.filter(|name| !self.offered().contains(*name)).cloned().collect()
+    }
+
+    fn offered(&self) -> &BTreeSet<String> {
+        self.offered.get_or_init(|| {
+            let steps = self.plan.tasks.iter().flat_map(|task| &task.steps);
+            steps.flat_map(|step| step.more().offers.iter().cloned()).collect()
+        })
     }
 }

@@ -43,7 +43,7 @@ mod walk;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 use windlass_expr::{Outside, Value};
@@ -152,6 +152,8 @@ pub(crate) struct Dispatcher {
     probing: bool,
     /// Strands that wait for a key of the run's state.
     wanting: BTreeSet<StrandKey>,
+    /// Keys that steps may write or not, looked for when one is missed first.
+    offered: OnceLock<BTreeSet<String>>,
     /// Tasks that ended, and whose dependents have not been told.
     ended: Vec<u32>,
     /// With the batched strategy: tasks of the batch under way, how many of them are open, and the next batch.
@@ -206,6 +208,7 @@ impl Dispatcher {
             over: BTreeSet::new(),
             holding: BTreeMap::new(),
             probing: false,
+            offered: OnceLock::new(),
             wanting: BTreeSet::new(),
             ended: Vec::new(),
             batch: Vec::new(),

@@ -53,8 +53,10 @@ fn consumes(step: &Step, key: &str) -> bool {
     runs(step) && step.more().consumes.iter().any(|name| name == key)
 }
 
+/// Whether it writes the key, or may.
 fn produces(step: &Step, key: &str) -> bool {
-    step.more().produces.iter().any(|name| name == key)
+    let more = step.more();
+    more.produces.iter().chain(&more.offers).any(|name| name == key)
 }
 
 /// The tasks that produce a key, each with the first step that does.

@@ -32,6 +32,7 @@ impl<'a> Strand<'_, 'a> {
             vars: self.cx.vars_of(&around.vars, &view),
             environment: self.environment(around, &view),
             produces: merged(&step.produces, compiled.as_ref().map_or(&[], |c| &c.produces)),
+            offers: compiled.as_ref().map(|c| c.offers.clone()).unwrap_or_default(),
             consumes: merged(&step.consumes, compiled.as_ref().map_or(&[], |c| &c.consumes)),
             name,
             ..self.rest(step, around, &view)

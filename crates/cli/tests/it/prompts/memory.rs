@@ -83,6 +83,37 @@ fn a_model_may_keep_something_for_later_by_a_tool() {
 }
 
 #[test]
+fn a_reader_of_what_a_tool_remembers_has_to_come_after_its_prompt() {
+    let document = |needs: &str| {
+        format!(
+            "tasks:
+  - id: think
+    prompt: 'say: thought'
+    model: tiny
+    tools: [ {{ name: note, parameters: {{ type: object, properties: {{ text: {{ type: string }} }} }}, remember: {{ noted: '{{{{ args.text }}}}' }} }} ]
+  - {{ id: write, needs: [{needs}], prompt: 'say: written', model: tiny, context: {{ memory: [noted] }} }}
+"
+        )
+    };
+    with(&document(""))
+        .run(["plan", "w.yaml"])
+        .status(1)
+        .says("WL0805")
+        .says("add think to the needs of write");
+    // The plan knows it, whether or not the model makes use of it.
+    let env = with(&document("think"));
+    let call = json!({"parts": [{"type": "tool_call", "id": "1", "name": "note", "input": {"text": "dry"}}]});
+    answers(&env, &[call, json!({"text": "done"}), json!({"text": "written"})]);
+    env.run(["run", "w.yaml"]).success();
+    assert_eq!(result(&env, "write")["context"]["memory"], json!(["noted"]));
+    let env = with(&document("think"));
+    env.run(["run", "w.yaml"]).success();
+    let write = result(&env, "write");
+    assert_eq!((&write["text"], &write["context"]["memory"]), (&json!("written"), &json!(null)));
+    assert_eq!(env.state()["tasks"]["think"]["output"], "thought");
+}
+
+#[test]
 fn check_mode_predicts_by_it() {
     let env = with(
         "tasks:\n  - id: a\n    steps:\n      - remember: { x: 1 }\n      - assert: { that: [state.x == 1] }\n",

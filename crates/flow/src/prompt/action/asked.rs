@@ -65,7 +65,8 @@ fn fit(
     summarize: &mut Summarize<'_>,
 ) -> Result<Fit, Failure> {
     let outputs = context.from.iter().map(|from| (from.task.as_str(), clean(&from.output)));
-    let memory = context.memory.iter().map(|(name, value)| (name.clone(), clean(value).into()));
+    let memory = context.memory.iter().filter(|(_, value)| !value.is_null());
+    let memory = memory.map(|(name, value)| (name.clone(), clean(value).into()));
     let given = Given { memory: memory.collect(), ..Given::outputs(outputs) };
     let fit = Fitting.compact(Once.build(&given), &context.policy, &*counts.of(&deed.model), summarize);
     fit.map_err(|misfit| {

@@ -42,7 +42,8 @@ impl Call<'_> {
             let message = format!("`memory`: `{}` is no name that a step can `remember`", name.value);
             self.wrong(name.span, message, "list names: `memory: [tone, audience]`");
         }
-        let told = |name: Text| (format!("{{{{ state['{}'] }}}}", name.value), name.value);
+        // A tool may have remembered it, or not: then there is nothing to send.
+        let told = |name: Text| (format!("{{{{ state['{}'] | default(none) }}}}", name.value), name.value);
         let names = names.into_iter().filter(|name| is_name(&name.value)).map(told);
         names.map(|(value, name)| (name, value.into())).collect()
     }

@@ -6,6 +6,8 @@ mod schema;
 mod texts;
 mod tools;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -76,6 +78,8 @@ struct Call<'c> {
     call: &'c StepCall<'c>,
     setup: &'c Setup,
     tools: &'c Words,
+    /// What its tools may leave for later steps, if the model calls them.
+    offers: RefCell<BTreeSet<String>>,
 }
 
 impl StepCompiler for PromptWords {
@@ -93,8 +97,10 @@ impl StepCompiler for PromptWords {
 
     fn compile(&self, call: &StepCall<'_>, cx: &CompileContext) -> Option<CompiledStep> {
         let setup = self.setup(cx);
-        let step = Call { reader: Reader::new(&cx.source), cx, call, setup: &setup, tools: &self.tools };
+        let (reader, offers) = (Reader::new(&cx.source), RefCell::default());
+        let step = Call { reader, cx, call, setup: &setup, tools: &self.tools, offers };
         let deed = step.deed();
+        let offers = step.offers.into_inner().into_iter().collect();
         let problems = step.reader.into_problems();
         let clean = problems.is_empty();
         problems.into_iter().for_each(|problem| cx.note(problem));
@@ -102,7 +108,7 @@ impl StepCompiler for PromptWords {
         // Who reads what nobody before it leaves is told so when it is planned.
         let consumes = deed.context.iter().flat_map(|context| context.memory.keys().cloned()).collect();
         let input = serde_json::to_value(deed).expect("its maps have texts as keys");
-        Some(CompiledStep { consumes, ..CompiledStep::new(PROMPT, input) })
+        Some(CompiledStep { consumes, offers, ..CompiledStep::new(PROMPT, input) })
     }
 
     fn schema(&self, word: &str) -> Value {

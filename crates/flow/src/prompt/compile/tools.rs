@@ -121,6 +121,7 @@ impl Call<'_> {
         }
         let call = StepCall { word, word_span: key.span, input: &input, keys: &[] };
         let compiled = compiler.compile(&call, self.cx)?;
+        self.offers.borrow_mut().extend(compiled.produces);
         Some((compiled.action, compiled.input))
     }
 
