@@ -195,7 +195,8 @@ fn crash_each(case: &Case<'_>, clean: &Clean, faults: &[Fault]) -> usize {
 }
 
 /// Does `work` for each item, on some threads at once. The first failure is the caller's.
-fn each<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
+/// Works on all items, some of them at once.
+pub fn each<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..WORKERS.min(items.len()) {

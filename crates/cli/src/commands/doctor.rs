@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde_json::json;
 use windlass_engine::CleanupReport;
-use windlass_model::RunStatus;
+use windlass_model::{RunStatus, Usage};
 use windlass_store::{Filter, Leftover, Store};
 
+use super::budget::waiting::{self, Waiting};
 use crate::app::App;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -16,8 +17,8 @@ use crate::{compose, drive};
 
 /// Looks whether everything that runs need is there and whole
 ///
-/// It checks the store, the state folder and who may read it, the shell that steps use, the terminal, and runs
-/// that were cut off. With `--repair` it puts right what can be put right without losing anything.
+/// It checks the store, the state folder and who may read it, the shell that steps use, the terminal, runs that were
+/// cut off, and what such runs hold back on shared budgets. With `--repair` it puts right what can be put right without losing anything.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -63,6 +64,10 @@ impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
         let mut checks = vec![version(), shell(), terminal(app)];
         checks.extend(state(app, self.repair));
+        checks.push(
+            budgets(app, self.repair)
+                .unwrap_or_else(|error| Check::new("budgets", Level::Bad, error.to_string())),
+        );
         let bad = checks.iter().any(|check| check.level == Level::Bad);
         if app.json {
             let all: Vec<_> = checks.iter().map(as_json).collect();
@@ -219,7 +224,7 @@ fn taken_back(store: &Store, left: &[Leftover], app: &App) -> Result<Check, Erro
         match drive::block_on(async { Ok(runtime.take_back(run).await?) }) {
             Ok(taken) => report.merge(taken),
             // Somebody goes on with it, and takes it back first.
-            Err(Error::Engine(windlass_engine::Error::Store(windlass_store::Error::Busy { .. }))) => {}
+            Err(error) if is_busy(&error) => {}
             Err(error) => return Err(error),
         }
     }
@@ -227,6 +232,51 @@ fn taken_back(store: &Store, left: &[Leftover], app: &App) -> Result<Check, Erro
         None => Check::new("cleanup", Level::Ok, format!("took back {} things", report.done)),
         Some(failure) => Check::new("cleanup", Level::Bad, tame(&failure.message)),
     })
+}
+
+/// What runs hold back on shared budgets that nobody drives. What belongs to another project is left to who works
+/// there, as long as that is there.
+fn budgets(app: &App, repair: bool) -> Result<Check, Error> {
+    let (mut found, mut hints, mut level) = (Vec::new(), Vec::new(), Level::Ok);
+    for waiting in waiting::all(app)? {
+        let ours = waiting.elsewhere.is_none() || !waiting.has_home();
+        let settled = if repair && ours { settle(&waiting, app)? } else { None };
+        match settled {
+            Some(used) => {
+                found.push(format!("run {}: {}", waiting.holding.run, waiting::settled(&used)));
+                if used.iter().any(|used| used.bound) {
+                    level = Level::Note;
+                }
+            }
+            None => {
+                found.push(waiting.told());
+                hints.push(waiting.advice());
+                level = Level::Note;
+            }
+        }
+    }
+    if found.is_empty() {
+        return Ok(Check::new("budgets", Level::Ok, "no run that is gone holds anything back"));
+    }
+    let check = Check::new("budgets", level, tame(&found.join("; ")));
+    if hints.is_empty() {
+        return Ok(check);
+    }
+    let all = if repair { "" } else { "; `windlass doctor --repair` counts what those of this project hold" };
+    Ok(check.hint(tame(&format!("{}{all}", hints.join("; ")))))
+}
+
+/// What a run held, as it is counted now; none where somebody goes on with it.
+fn settle(waiting: &Waiting, app: &App) -> Result<Option<Vec<Usage>>, Error> {
+    match waiting.settle(app) {
+        Ok(used) => Ok(Some(used)),
+        Err(error) if is_busy(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_busy(error: &Error) -> bool {
+    matches!(error, Error::Engine(windlass_engine::Error::Store(windlass_store::Error::Busy { .. })))
 }
 
 fn integrity(store: &Store, repair: bool) -> Check {
@@ -251,7 +301,10 @@ fn integrity(store: &Store, repair: bool) -> Check {
         found.push(format!("{} folders belong to no run", findings.orphans.len()));
     }
     if !findings.stale.is_empty() {
-        found.push(format!("the files of {} runs are not what the journal has", findings.stale.len()));
+        found.push(format!(
+            "the files of {} runs are missing, torn, or not what the journal has",
+            findings.stale.len()
+        ));
     }
     if !findings.abandoned.is_empty() {
         found.push(format!("{} leases are of drivers that died", findings.abandoned.len()));

@@ -224,7 +224,7 @@ fn the_doctor_puts_right_what_a_killed_run_left() {
     };
     assert!(found(&["doctor", "--json"]).contains("leases are of drivers that died"));
     std::fs::write(env.state_folder().join("runs/r/run_state.json"), "{\"sta").expect("torn");
-    assert!(found(&["doctor", "--json"]).contains("are not what the journal has"));
+    assert!(found(&["doctor", "--json"]).contains("torn, or not what the journal has"));
     assert!(found(&["doctor", "--repair", "--json"]).contains("whole"));
     let text = std::fs::read(env.state_folder().join("runs/r/run_state.json")).expect("it is there");
     serde_json::from_slice::<Value>(&text).expect("whole again");

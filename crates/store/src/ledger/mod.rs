@@ -12,7 +12,7 @@ mod holds;
 mod pot;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use windlass_model::{At, Budget, Money, RunId, Tokens, Usage};
 
@@ -62,6 +62,14 @@ pub struct Holding {
     pub steps: usize,
     /// The most that they can use.
     pub most: Sum,
+}
+
+impl Holding {
+    /// The state folder of the store that has the run.
+    pub fn state(&self) -> &Path {
+        // It is `runs/ID/lease` in there.
+        self.lease.ancestors().nth(3).unwrap_or(Path::new("/"))
+    }
 }
 
 /// Why something cannot be held back.

@@ -3,8 +3,10 @@
 mod release;
 mod set;
 mod show;
+pub(crate) mod waiting;
 
 use clap::Subcommand;
+use windlass_store::Sum;
 
 use crate::app::App;
 use crate::error::Error;
@@ -51,4 +53,12 @@ impl Args {
             Command::Release(args) => args.run(app),
         }
     }
+}
+
+/// Money by currency, and tokens.
+fn sum_text(sum: &Sum) -> String {
+    let money = sum.costs.iter().map(|(currency, amount)| format!("{amount} {currency}"));
+    let tokens = (sum.tokens > 0).then(|| format!("{} tokens", sum.tokens));
+    let all: Vec<String> = money.chain(tokens).collect();
+    if all.is_empty() { "0".into() } else { all.join(", ") }
 }

@@ -1,7 +1,6 @@
 //! `windlass budget release`: counts what a run holds back that nobody goes on with.
 
-use windlass_model::Usage;
-
+use super::waiting;
 use crate::app::App;
 use crate::compose;
 use crate::error::Error;
@@ -26,20 +25,7 @@ impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
         let (store, id) = app.find(&self.run)?;
         let settled = compose::runtime(app, store)?.release(&id)?;
-        let bound = settled.iter().filter(|used| used.bound).count();
-        app.ui.say(&format!("run {id}: {} settled{}", steps(settled.len()), of_bound(&settled, bound)));
+        app.ui.say(&format!("run {id}: {}", waiting::settled(&settled)));
         super::show::Args.run(app)
     }
-}
-
-fn of_bound(settled: &[Usage], bound: usize) -> String {
-    match bound {
-        0 => String::new(),
-        all if all == settled.len() => " at the bound".into(),
-        some => format!(", {some} of them at the bound"),
-    }
-}
-
-fn steps(count: usize) -> String {
-    if count == 1 { "1 attempt".into() } else { format!("{count} attempts") }
 }

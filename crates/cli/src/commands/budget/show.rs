@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 use windlass_model::{Budget, Money};
-use windlass_store::{Account, Holding, Ledger, Pot, Sum};
+use windlass_store::{Account, Ledger, Pot, Sum};
 
+use super::sum_text;
+use super::waiting::{self, Waiting};
 use crate::app::App;
 use crate::compose;
 use crate::error::Error;
@@ -14,7 +16,8 @@ use crate::render::{Grid, Tone, date, now, tame};
 /// Shows what the budgets may spend, have spent, hold back and have left
 ///
 /// Of steps whose process died it is not known what they spent: they count at their bound, as `orphaned` until their
-/// run is resumed or released. What `windlass.yaml` says has a line of its own.
+/// run is resumed or released, and each such run is named with what it holds. A step that died before its first request
+/// was written down counts with all that it had held back. What `windlass.yaml` says has a line of its own.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -24,10 +27,11 @@ pub(crate) struct Args;
 
 impl Args {
     pub(super) fn run(self, app: &App) -> Result<Exit, Error> {
-        let Standing { accounts, waiting } = Standing::of(app)?;
+        let waiting = waiting::all(app)?;
+        let accounts = accounts(app)?;
         if app.json {
             let all: Vec<Value> = accounts.iter().map(|(account, by)| account_json(account, *by)).collect();
-            let waiting: Vec<Value> = waiting.iter().map(holding_json).collect();
+            let waiting: Vec<Value> = waiting.iter().map(waiting_json).collect();
             app.out.json(&json!({ "budgets": all, "waiting": waiting }))?;
             return Ok(Exit::Done);
         }
@@ -61,47 +65,27 @@ impl Args {
             ]);
         }
         app.out.block(&grid.show(palette, app.ui.data_width()))?;
-        for Holding { run, steps, most, .. } in &waiting {
-            app.ui.say(&format!(
-                "run {run} is not running and holds {} back for {steps} of its steps: `windlass resume {run}` goes on \
-                 with it, `windlass budget release {run}` counts that as spent",
-                sum_text(most)
-            ));
+        for waiting in &waiting {
+            app.ui.say(&tame(&format!("{}: {}", waiting.told(), waiting.advice())));
         }
         Ok(Exit::Done)
     }
 }
 
-/// All budgets there are, and the runs that hold something back of which nobody drives one.
-struct Standing {
-    /// How each stands, and where its limit is said if that is not the ledger.
-    accounts: Vec<(Account, Option<&'static str>)>,
-    waiting: Vec<Holding>,
-}
-
-impl Standing {
-    fn of(app: &App) -> Result<Self, Error> {
-        let (mut accounts, mut waiting) = (Vec::new(), Vec::new());
-        let said = compose::limits(&project::budgets(app)?).shared;
-        for own in [true, false] {
-            let path = app.ledger(if own { &Pot::Project } else { &Pot::Day }).ok();
-            let ledger = path.map(|path| Ledger::existing(&path)).transpose()?.flatten();
-            let mut known: Vec<Account> = Vec::new();
-            if let Some(ledger) = ledger {
-                ledger.settle_lost()?;
-                known = ledger.accounts(now())?;
-                waiting.extend(ledger.holdings()?.into_iter().filter(|holding| !holding.driven));
-            }
-            let said = said.iter().filter(|(pot, _)| (*pot == Pot::Project) == own);
-            let said: Vec<_> = said.map(|(pot, limit)| limited(&known, pot, limit)).collect();
-            accounts.extend(known.into_iter().map(|account| (account, None)));
-            accounts.extend(said.into_iter().map(|account| (account, Some("windlass.yaml"))));
-        }
-        // A run holds the same back on both ledgers.
-        waiting.sort_by(|a: &Holding, b: &Holding| a.run.cmp(&b.run));
-        waiting.dedup_by(|a, b| a.lease == b.lease);
-        Ok(Self { accounts, waiting })
+/// How all budgets stand that there are, and where the limit of each is said if that is not the ledger.
+fn accounts(app: &App) -> Result<Vec<(Account, Option<&'static str>)>, Error> {
+    let mut accounts = Vec::new();
+    let said = compose::limits(&project::budgets(app)?).shared;
+    for own in [true, false] {
+        let path = app.ledger(if own { &Pot::Project } else { &Pot::Day }).ok();
+        let ledger = path.map(|path| Ledger::existing(&path)).transpose()?.flatten();
+        let known = ledger.map(|ledger| ledger.accounts(now())).transpose()?.unwrap_or_default();
+        let said = said.iter().filter(|(pot, _)| (*pot == Pot::Project) == own);
+        let said: Vec<_> = said.map(|(pot, limit)| limited(&known, pot, limit)).collect();
+        accounts.extend(known.into_iter().map(|account| (account, None)));
+        accounts.extend(said.into_iter().map(|account| (account, Some("windlass.yaml"))));
     }
+    Ok(accounts)
 }
 
 /// A budget under a limit that the project says.
@@ -118,19 +102,16 @@ fn limit_text(limit: Option<&Budget>) -> String {
     money.into_iter().chain(tokens).collect::<Vec<_>>().join(", ")
 }
 
-fn sum_text(sum: &Sum) -> String {
-    let money = sum.costs.iter().map(|(currency, amount)| format!("{amount} {currency}"));
-    let tokens = (sum.tokens > 0).then(|| format!("{} tokens", sum.tokens));
-    let all: Vec<String> = money.chain(tokens).collect();
-    if all.is_empty() { "0".into() } else { all.join(", ") }
-}
-
 fn sum_json(sum: &Sum) -> Value {
     json!({ "tokens": sum.tokens, "kinds": sum.kinds, "costs": sum.costs })
 }
 
-fn holding_json(holding: &Holding) -> Value {
-    json!({ "run": holding.run, "steps": holding.steps, "most": sum_json(&holding.most) })
+fn waiting_json(Waiting { holding, elsewhere }: &Waiting) -> Value {
+    let mut told = json!({ "run": holding.run, "steps": holding.steps, "most": sum_json(&holding.most) });
+    if let Some(folder) = elsewhere {
+        told["folder"] = folder.to_string_lossy().into();
+    }
+    told
 }
 
 fn account_json(account: &Account, said_by: Option<&str>) -> Value {

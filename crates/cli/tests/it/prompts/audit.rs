@@ -53,11 +53,17 @@ fn every_attempt_has_one_line_whatever_models_say() {
     assert_eq!(std::fs::read_to_string(&file).expect("it is there"), output.stdout());
     let mode = std::fs::metadata(&file).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    // A file that is not what the journal has is found, and made anew.
-    std::fs::write(&file, "{}\n").expect("written");
-    assert!(env.run(["doctor"]).stdout().contains("are not what the journal has"));
-    env.run(["doctor", "--repair"]);
-    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), output.stdout());
+    // One that is not what the journal has is told of as just that, and made anew; so is one that is missing, as of
+    // runs of versions that wrote none.
+    let told = |args: &[&str]| env.run(["doctor"].iter().chain(args)).stdout();
+    let stale = "the files of 1 runs are missing, torn, or not what the journal has";
+    for spoil in [&|| std::fs::write(&file, "{}\n"), &|| std::fs::remove_file(&file)] as [&dyn Fn() -> _; 2] {
+        assert!(!told(&[]).contains(stale));
+        spoil().expect("it is ours");
+        assert!(told(&[]).contains(stale), "{}", told(&[]));
+        told(&["--repair"]);
+        assert_eq!(std::fs::read_to_string(&file).expect("it is there"), output.stdout());
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod costs;
 mod crash;
 mod examples;
 mod keys;
+mod ledgers;
 mod memory;
 mod model;
 mod server;
