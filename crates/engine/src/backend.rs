@@ -105,6 +105,14 @@ pub struct Compiled {
     pub unchecked: Vec<Unchecked>,
 }
 
+impl Compiled {
+    /// A plan that stands on nothing outside, for steps in the folder `root`.
+    pub fn new(plan: Plan, root: impl Into<PathBuf>) -> Self {
+        let (blobs, warnings, unchecked) = Default::default();
+        Self { plan, root: root.into(), blobs, warnings, unchecked }
+    }
+}
+
 /// Something that an expression asks outside and only the run knows: whoever applies the plan later cannot compare it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Unchecked {

@@ -29,7 +29,7 @@
 //!     task.needs.extend(need.map(TaskId::new).transpose()?);
 //!     draft.tasks.push(task);
 //! }
-//! let compiled = Compiled { plan: draft.finish()?, root: "/".into(), blobs: Default::default(), warnings: vec![], unchecked: vec![] };
+//! let compiled = Compiled::new(draft.finish()?, "/");
 //! let runtime = Runtime::builder().action(Arc::new(Greet)).build()?;
 //! let finished = tokio::runtime::Runtime::new()?
 //!     .block_on(async { runtime.start(compiled, RunOptions::default())?.wait().await })?;

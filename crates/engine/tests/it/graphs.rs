@@ -61,7 +61,7 @@ pub(crate) fn plan(tasks: Vec<TaskDraft>) -> Compiled {
 
 pub(crate) fn compiled(draft: Draft) -> Compiled {
     let plan = draft.finish().unwrap();
-    Compiled { plan, root: "/".into(), blobs: Default::default(), warnings: vec![], unchecked: vec![] }
+    Compiled::new(plan, "/")
 }
 
 /// Collects all records, and checks after each batch that the state is their sum.

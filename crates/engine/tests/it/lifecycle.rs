@@ -363,8 +363,7 @@ async fn deploy_10_the_plan_is_all_that_execution_needs() {
     let other = Runtime::builder().action(Arc::new(Probe::default())).build().unwrap();
     let plan = windlass_model::Plan::from_bytes(&bytes).unwrap();
     assert_eq!(plan.to_bytes(), bytes);
-    let compiled =
-        Compiled { plan, root: "/".into(), blobs: BTreeMap::new(), warnings: vec![], unchecked: vec![] };
+    let compiled = Compiled::new(plan, "/");
     let finished = other.start(compiled, options()).unwrap().wait().await.unwrap();
     assert_eq!(finished.state.status, RunStatus::Completed);
     assert_eq!(backend.phases.lock().unwrap().len(), 4, "the backend had no part in it");

@@ -101,7 +101,7 @@ fn plan(hosts: usize, tasks: Vec<TaskDraft>) -> Compiled {
     draft.inventory = inventory(hosts);
     draft.tasks = tasks;
     let plan = draft.finish().unwrap();
-    Compiled { plan, root: "/".into(), blobs: BTreeMap::new(), warnings: Vec::new(), unchecked: vec![] }
+    Compiled::new(plan, "/")
 }
 
 async fn run(compiled: Compiled) -> (Arc<RunState>, Arc<Probe>) {

@@ -102,13 +102,7 @@ impl Backend for Lines {
             let step = Step::new(StepId::new("do").unwrap(), *word, input);
             draft.tasks.push(TaskDraft::new(TaskId::new(task).unwrap()).step(step));
         }
-        Ok(Compiled {
-            plan: draft.finish()?,
-            root: "/".into(),
-            blobs: BTreeMap::new(),
-            warnings: vec![],
-            unchecked: vec![],
-        })
+        Ok(Compiled::new(draft.finish()?, "/"))
     }
 }
 

@@ -20,13 +20,7 @@ fn plan(world: &World, steps: &[(&str, &str)]) -> Compiled {
         task = task.step(step.with(|more| more.register = Some((*id).to_owned())));
     }
     draft.tasks.push(task);
-    Compiled {
-        plan: draft.finish().unwrap(),
-        root: world.root().to_owned(),
-        blobs,
-        warnings: Vec::new(),
-        unchecked: vec![],
-    }
+    Compiled { blobs, ..Compiled::new(draft.finish().unwrap(), world.root()) }
 }
 
 async fn run(runtime: &Runtime, compiled: Compiled) -> Arc<RunState> {

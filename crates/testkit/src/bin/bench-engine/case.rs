@@ -81,13 +81,7 @@ impl Case {
             Kind::Resume => rollout(1_000, 120)?,
         };
         let steps: usize = plan.tasks.iter().map(|task| task.steps.len() * plan.hosts_of(task).len()).sum();
-        let compiled = Compiled {
-            plan,
-            root: folder.path().into(),
-            blobs: Default::default(),
-            warnings: vec![],
-            unchecked: vec![],
-        };
+        let compiled = Compiled::new(plan, folder.path());
         let mut clock = Clock::start();
         let (id, mut state) = threads.block_on(async {
             let run = runtime.start(compiled, options)?;

@@ -58,8 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// How many pieces of memory a run takes while it goes on.
 fn allocations(plan: windlass_model::Plan) -> Result<usize, Box<dyn std::error::Error>> {
     let runtime = Runtime::builder().store(Store::memory()).build()?;
-    let compiled =
-        Compiled { plan, root: ".".into(), blobs: Default::default(), warnings: vec![], unchecked: vec![] };
+    let compiled = Compiled::new(plan, ".");
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let before = HEAP.stats().allocations;
     threads.block_on(async {
