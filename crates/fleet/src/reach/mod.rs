@@ -104,7 +104,10 @@ impl Reach {
         let kept = streams.back.is_some();
         let gate = Gate::open(streams, delivery, wanted.as_ref(), Options::default());
         if kept {
-            lock(&self.0.leaving).spawn(gate.over());
+            let mut leaving = lock(&self.0.leaving);
+            // Those that have gone already are not waited for.
+            while leaving.try_join_next().is_some() {}
+            leaving.spawn(gate.over());
         }
         let made = RemoteRunner::new(gate);
         *runner = Some(made.clone());
