@@ -85,8 +85,11 @@ impl Leases {
     }
 }
 
+/// What the file is called that a driver locks, in the folder of its run.
+pub(crate) const LEASE: &str = "lease";
+
 fn lease_file(runs: &Path, run: &RunId) -> PathBuf {
-    runs.join(run.as_str()).join("lease")
+    runs.join(run.as_str()).join(LEASE)
 }
 
 /// Locks the file at `path`. Only who holds the lock removes the file (with its whole run): so a lock counts

@@ -8,6 +8,7 @@ use std::time::Duration;
 use windlass_model::RunId;
 
 use crate::blobs::GRACE;
+use crate::lease::LEASE;
 use crate::{Error, Filter, Result, RunRow, Store, artifacts};
 
 /// Which finished runs to forget. A run that is pending, running or interrupted always stays, unless it was
@@ -119,11 +120,40 @@ impl Store {
                 self.recount();
             }
             if let Some(folder) = self.run_folder(run) {
-                remove_folder(&folder)?;
+                remove_run(&folder)?;
             }
         }
         drop(lease);
         Ok(gone)
+    }
+}
+
+/// Removes the folder of a run whose lease the caller holds. The lease's file goes last, and then the folder only if
+/// nobody has begun a run of this name in it meanwhile: another's lease is never removed.
+pub(crate) fn remove_run(folder: &Path) -> Result<()> {
+    let fail = |path: &Path, e: io::Error| match e.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(Error::io("cannot remove", path, e)),
+    };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) => return fail(folder, e),
+    };
+    for entry in entries {
+        let entry = entry.map_err(|e| Error::io("cannot list", folder, e))?;
+        let path = entry.path();
+        if entry.file_name() == LEASE {
+            continue;
+        }
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let removed = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.or_else(|e| fail(&path, e))?;
+    }
+    let lease = folder.join(LEASE);
+    fs::remove_file(&lease).or_else(|e| fail(&lease, e))?;
+    match fs::remove_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        removed => removed.or_else(|e| fail(folder, e)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use windlass_model::{BlobId, PlanId, Record, RunId};
 
-use crate::lease::Leases;
+use crate::lease::{LEASE, Leases};
 use crate::memory::Memory;
 use crate::relay::Relay;
 use crate::sqlite::Sqlite;
@@ -140,7 +140,7 @@ impl Store {
     pub fn lease_file(&self, run: &RunId) -> Option<PathBuf> {
         let state = self.state()?;
         let state = state.canonicalize().unwrap_or_else(|_| state.into());
-        Some(state.join("runs").join(run.as_str()).join("lease"))
+        Some(state.join("runs").join(run.as_str()).join(LEASE))
     }
 
     /// Whether some driver holds the run. One that is `running` and not driven was cut off.

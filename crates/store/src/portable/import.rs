@@ -92,7 +92,7 @@ impl Store {
         if let Err(error) = adopted {
             // The folder that the lease made; where the id is taken it belongs to that run.
             if let (Some(folder), false) = (self.run_folder(&id), matches!(error, Error::RunExists(_))) {
-                crate::retention::remove_folder(&folder)?;
+                crate::retention::remove_run(&folder)?;
             }
             return Err(error);
         }

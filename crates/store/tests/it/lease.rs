@@ -56,7 +56,7 @@ fn a_lease_on_a_removed_file_does_not_count() {
             let (store, holders, taken) = (store.clone(), &holders, &taken);
             scope.spawn(move || {
                 let order = std::sync::atomic::Ordering::SeqCst;
-                for _ in 0..20 {
+                for _ in 0..200 {
                     if worker == 0 {
                         store.forget(&run_id("a")).expect("forgets or finds it busy");
                     } else if let Ok(lease) = store.lease(&run_id("a")) {
