@@ -21,7 +21,8 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Shows what the steps of a run printed, each line behind its step's name
 ///
 /// Outputs are shown whole, where the store has them whole, as each step ends. With `--follow` the lines of a step that
-/// runs are shown as they come, also where another process runs it; on another host, of steps that begin from then on.
+/// runs are shown as they come, also where another process runs it, and those of before when it ends; on another host, of
+/// steps that begin from then on.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -94,11 +95,18 @@ impl Pages<'_> {
         let mut text = String::new();
         for (stream, stderr) in [("stdout", false), ("stderr", true)] {
             let (whole, lost) = stream_text(self.store, outcome.result(), stream);
-            for line in self.shown.rest((at, stderr), &whole) {
+            let palette = self.app.ui.data;
+            let late = self.shown.was_live((at, stderr));
+            let rest = self.shown.rest((at, stderr), &whole);
+            if late && !rest.is_empty() {
+                // They stand behind lines that came later.
+                let told = palette.paint(Tone::Faint, "… earlier, and not shown yet:");
+                text.push_str(&format!("{} {told}\n", head(&name, stderr, palette)));
+            }
+            for line in rest {
                 text.push_str(&self.line(&name, stderr, line));
             }
             if lost > 0 {
-                let palette = self.app.ui.data;
                 let told = palette.paint(Tone::Faint, &format!("… {lost} bytes were not kept"));
                 text.push_str(&format!("{} {told}\n", head(&name, stderr, palette)));
             }

@@ -33,6 +33,11 @@ impl Shown {
         self.ended.remove(&at);
     }
 
+    /// Whether lines of this stream were shown while the step ran.
+    pub(super) fn was_live(&self, of: Of) -> bool {
+        self.lines.contains_key(&of)
+    }
+
     /// The lines of a step's whole output that were not shown while it ran: those before anybody looked, and those that
     /// went by too fast.
     pub(super) fn rest<'t>(&mut self, of: Of, whole: &'t str) -> Vec<&'t str> {
@@ -74,7 +79,9 @@ mod tests {
             (&["b", "a"], "a\nb\n", &["a"]),
         ] {
             let mut shown = Shown::default();
+            assert!(!shown.was_live((at, false)));
             assert!(live.iter().all(|line| shown.live((at, false), line)));
+            assert_eq!(shown.was_live((at, false)), !live.is_empty());
             assert_eq!(shown.rest((at, false), whole), rest, "{live:?} {whole:?}");
             assert!(!shown.live((at, false), "late"), "it is over");
             shown.began(at);
